@@ -1,0 +1,85 @@
+# Every target sets up what it needs. Nothing outside this folder is changed, but for the Debian
+# packages that the local cluster runs on (tests/cluster/setup.sh lists them).
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+SOURCES := operator:node-agent:copier:crds
+export PYTHONPATH := tests:$(SOURCES)
+# The Kubernetes client and the cluster's helpers must not pick up a kubeconfig that was not named.
+PROVIDER ?=
+export PROVIDER
+CLUSTER := $(PYTHON) -m cluster
+# Which end-to-end tests to run: a pytest expression, as in `make e2e ONLY=live_move`.
+ONLY ?=
+# Size of the demo's disk; half of it is filled.
+DEMO_SIZE ?= 2Gi
+export DEMO_SIZE
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+.PHONY: demo
+demo: cluster-up ## Move a running VM's disk on a real cluster and prove that nothing was lost
+	$(PYTHON) -m demo
+
+.PHONY: test
+test: lint unit e2e ## Run every test
+
+.PHONY: unit
+unit: $(VENV)/ready ## Run the tests that need neither root nor a cluster (under 20 s)
+	$(PYTHON) -m pytest -q tests/unit
+
+.PHONY: lint
+lint: $(VENV)/ready tools ## Check style, types, layers, CRDs, chart and links
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	PYTHONPATH=$(SOURCES) $(VENV)/bin/lint-imports
+	$(PYTHON) -m pytest -q tests/unit/crds tests/unit/chart
+	$(PYTHON) -m harness.links README.md CONTRIBUTING.md SECURITY.md CHANGELOG.md docs
+	$$($(CLUSTER) tool helm) lint --strict charts/detour
+
+.PHONY: e2e
+e2e: cluster-up ## Run the end-to-end tests (ONLY=expression picks some of them)
+	$(PYTHON) -m pytest -q -m e2e tests/e2e --timeout=1200 $(if $(ONLY),-k '$(ONLY)')
+
+.PHONY: tools
+tools: $(VENV)/ready ## Build the tools the cluster and the checks need
+	tests/cluster/setup.sh
+	$(CLUSTER) tools
+
+.PHONY: cluster-up
+cluster-up: tools ## Bring up the cluster for demo and tests (PROVIDER=local|kind|existing)
+	$(CLUSTER) up
+	$(PYTHON) -m harness.install
+
+.PHONY: cluster-down
+cluster-down: $(VENV)/ready ## Take the cluster down and leave nothing behind
+	$(CLUSTER) down
+
+.PHONY: bench
+bench: cluster-up ## Measure memory, overhead and pauses; writes docs/benchmarks.md and build/benchmarks.json
+	$(PYTHON) -m bench
+
+.PHONY: requirements
+requirements: $(VENV)/ready ## Lock the dependencies anew
+	$(VENV)/bin/pip install --quiet uv
+	$(VENV)/bin/uv pip compile -q $(LOCK) pyproject.toml --group dev -o requirements/dev.txt
+	$(VENV)/bin/uv pip compile -q $(LOCK) pyproject.toml --extra operator -o requirements/operator.txt
+	$(VENV)/bin/uv pip compile -q $(LOCK) requirements/agent.in -o requirements/agent.txt
+	$(VENV)/bin/uv pip compile -q $(LOCK) requirements/build.in -o requirements/build.txt
+LOCK := --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade
+
+.PHONY: clean
+clean: ## Take the cluster down and remove everything that was built
+	@if [ -x $(PYTHON) ]; then $(CLUSTER) down; fi
+	rm -rf $(VENV) .cache .cluster build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(VENV)/ready: requirements/dev.txt
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --require-hashes -r requirements/dev.txt
+	touch $@
