@@ -1,0 +1,42 @@
+"""The kinds of objects that the operator reads or writes, by their API paths."""
+
+import dataclasses
+from typing import Final
+
+from detour_crds import names
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """A kind of object; the core group is the empty string."""
+
+    group: str
+    version: str
+    plural: str
+
+    def path(self, namespace: str | None, name: str = "", subresource: str = "") -> str:
+        """The URL path; no namespace means all namespaces, or a kind outside of them."""
+        root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+        parts = [root]
+        if namespace is not None:
+            parts += ["namespaces", namespace]
+        parts.append(self.plural)
+        return "/".join(parts + [part for part in (name, subresource) if part])
+
+
+VOLUME_MIGRATIONS: Final = Resource(
+    group=names.GROUP, version=names.VERSION, plural=names.VOLUME_MIGRATIONS
+)
+ATTACHMENT_SWITCHES: Final = Resource(
+    group=names.GROUP, version=names.VERSION, plural=names.ATTACHMENT_SWITCHES
+)
+CLAIMS: Final = Resource(group="", version="v1", plural="persistentvolumeclaims")
+PODS: Final = Resource(group="", version="v1", plural="pods")
+EVENTS: Final = Resource(group="", version="v1", plural="events")
+JOBS: Final = Resource(group="batch", version="v1", plural="jobs")
+STORAGE_CLASSES: Final = Resource(group="storage.k8s.io", version="v1", plural="storageclasses")
+VIRTUAL_MACHINES: Final = Resource(group="kubevirt.io", version="v1", plural="virtualmachines")
+INSTANCES: Final = Resource(group="kubevirt.io", version="v1", plural="virtualmachineinstances")
+LIVE_MIGRATIONS: Final = Resource(
+    group="kubevirt.io", version="v1", plural="virtualmachineinstancemigrations"
+)

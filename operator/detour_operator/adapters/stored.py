@@ -1,0 +1,66 @@
+"""Reading and writing of our own two kinds of objects: finalizers and status."""
+
+from typing import Any
+
+from detour_operator.adapters.client import Api, Json
+from detour_operator.adapters.resources import Resource
+from detour_operator.reconcile.objects import Meta
+
+
+def add_finalizer(api: Api, resource: Resource, meta: Meta, finalizer: str) -> None:
+    """Have the object stay until the finalizer is removed; nothing if it is there.
+
+    Raises:
+        Conflict: the object was changed since it was read.
+    """
+    if finalizer not in meta.finalizers:
+        _set_finalizers(api, resource, meta, [*meta.finalizers, finalizer])
+
+
+def remove_finalizer(api: Api, resource: Resource, meta: Meta, finalizer: str) -> None:
+    """Let the object go; nothing if the finalizer is not there.
+
+    Raises:
+        Conflict: the object was changed since it was read.
+    """
+    if finalizer in meta.finalizers:
+        left = [item for item in meta.finalizers if item != finalizer]
+        _set_finalizers(api, resource, meta, left)
+
+
+def patch_status(
+    api: Api, resource: Resource, meta: Meta, patch: dict[str, Any], *, ordered: bool = False
+) -> Json | None:
+    """Write a status patch of ``reconcile.publishing.status_patch``; None if it is empty.
+
+    Args:
+        api: the API.
+        resource: the kind.
+        meta: the object as it was read.
+        patch: ``{"status": ...}``, or empty.
+        ordered: refuse if anything about the object changed since it was read.
+
+    Raises:
+        Conflict: ``ordered``, and the object was changed.
+        Gone: the object does not exist any more.
+    """
+    if not patch:
+        return None
+    return api.merge_patch(
+        resource,
+        meta.namespace,
+        meta.name,
+        patch,
+        subresource="status",
+        resource_version=meta.resource_version if ordered else "",
+    )
+
+
+def _set_finalizers(api: Api, resource: Resource, meta: Meta, finalizers: list[str]) -> None:
+    api.merge_patch(
+        resource,
+        meta.namespace,
+        meta.name,
+        {"metadata": {"finalizers": finalizers}},
+        resource_version=meta.resource_version,
+    )

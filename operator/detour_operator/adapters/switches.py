@@ -1,0 +1,77 @@
+"""AttachmentSwitches: the storage side creates them and sets their position, as any caller may."""
+
+import dataclasses
+from typing import Any
+
+from detour_crds import names
+from detour_crds.attachment_switch import (
+    AttachmentSwitchSpec,
+    AttachmentSwitchStatus,
+    Position,
+)
+from detour_crds.serialise import parse, serialise
+from detour_operator.adapters.client import Api, Json
+from detour_operator.adapters.resources import ATTACHMENT_SWITCHES
+from detour_operator.reconcile.objects import Meta, meta_of
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class FoundSwitch:
+    """An AttachmentSwitch as it was read; ``raw`` is for owner references, events and patches."""
+
+    meta: Meta
+    spec: AttachmentSwitchSpec
+    status: AttachmentSwitchStatus
+    raw: Json
+
+
+def read(raw: Json) -> FoundSwitch:
+    """An AttachmentSwitch from the API's JSON."""
+    return FoundSwitch(
+        meta=meta_of(raw),
+        spec=parse(AttachmentSwitchSpec, raw.get("spec")),
+        status=parse(AttachmentSwitchStatus, raw.get("status")),
+        raw=raw,
+    )
+
+
+def get(api: Api, namespace: str, name: str) -> FoundSwitch | None:
+    """The switch of that name, or None if there is none."""
+    raw = api.get(ATTACHMENT_SWITCHES, namespace, name)
+    return None if raw is None else read(raw)
+
+
+def in_namespace(api: Api, namespace: str) -> tuple[FoundSwitch, ...]:
+    """All switches of a namespace."""
+    return tuple(read(raw) for raw in api.list(ATTACHMENT_SWITCHES, namespace))
+
+
+def create(
+    api: Api, namespace: str, name: str, spec: AttachmentSwitchSpec, owner: dict[str, Any]
+) -> None:
+    """Create a switch, which is start.
+
+    Raises:
+        AlreadyExists: one of this name exists.
+    """
+    body = {
+        "apiVersion": names.API_VERSION,
+        "kind": "AttachmentSwitch",
+        "metadata": {"name": name, "namespace": namespace, "ownerReferences": [owner]},
+        "spec": serialise(spec),
+    }
+    api.create(ATTACHMENT_SWITCHES, namespace, body)
+
+
+def set_position(api: Api, switch: Meta, position: Position) -> None:
+    """Ask this very switch for a position; the API server refuses what may not follow.
+
+    Raises:
+        Conflict: the switch of that name is another one.
+        Refused: the position cannot be asked for any more.
+    """
+    operations = [
+        {"op": "test", "path": "/metadata/uid", "value": switch.uid},
+        {"op": "replace", "path": "/spec/position", "value": position.value},
+    ]
+    api.json_patch(ATTACHMENT_SWITCHES, switch.namespace, switch.name, operations)
