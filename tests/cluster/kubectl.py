@@ -1,0 +1,52 @@
+"""kubectl, and what every provider does with it."""
+
+from pathlib import Path
+
+from cluster import paths
+from cluster.process import CommandError, run
+
+STORAGE = paths.CLUSTER_SOURCES / "storage" / "local-path.yaml"
+
+
+class Kubectl:
+    """The built kubectl with one cluster's kubeconfig."""
+
+    def __init__(self, kubeconfig: Path) -> None:
+        self._kubeconfig = kubeconfig
+
+    def __call__(self, *words: str | Path, stdin: str | None = None, timeout: float = 300) -> str:
+        """Runs kubectl and returns what it wrote.
+
+        Raises:
+            CommandError: It ended with another code than 0.
+        """
+        program = [paths.binaries() / "kubectl", f"--kubeconfig={self._kubeconfig}"]
+        return run([*program, *words], stdin=stdin, timeout=timeout).stdout
+
+    def answers(self) -> bool:
+        """Whether the API server says that it is ready."""
+        try:
+            return self("get", "--raw=/readyz", "--request-timeout=5s", timeout=30) == "ok"
+        except CommandError:
+            return False
+
+    def ready_nodes(self) -> set[str]:
+        """The names of the nodes that are Ready now; none while the API server does not answer."""
+        condition = '{.status.conditions[?(@.type=="Ready")].status}'
+        template = "{range .items[*]}{.metadata.name} " + condition + '{"\\n"}{end}'
+        try:
+            listed = self("get", "nodes", f"-o=jsonpath={template}", "--request-timeout=5s")
+        except CommandError:
+            return set()
+        pairs = (line.split() for line in listed.splitlines())
+        return {pair[0] for pair in pairs if pair[1:] == ["True"]}
+
+    def apply_storage(self) -> None:
+        """Makes the classes local-path, local-path-second and shared, and waits for them.
+
+        Raises:
+            CommandError: The provisioner did not come up.
+        """
+        self("apply", "--server-side", "--force-conflicts", f"--filename={STORAGE}")
+        words = ["--namespace=local-path-storage", "deployment/local-path-provisioner"]
+        self("rollout", "status", "--timeout=240s", *words)

@@ -1,0 +1,54 @@
+"""Finds what the local cluster left on this host, without trusting any record of it."""
+
+import json
+from pathlib import Path
+
+from cluster.local import cgroups, layout, network
+from cluster.process import run
+
+
+def find() -> list[str]:
+    """A line for everything of the cluster that is there, even while it is meant to be."""
+    interfaces = [layout.BRIDGE, *(node.interface for node in layout.NODES)]
+    return [
+        *(f"interface {name}" for name in interfaces if network.exists(name)),
+        *(f"control group {group}" for group in cgroups.left()),
+        *(f"mount {place}" for place in _mounts()),
+        *(f"process {words}" for words in _processes()),
+        *(f"loop device {name}" for name in _loop_devices()),
+        *([f"folder {layout.state()}"] if layout.state().exists() else []),
+    ]
+
+
+def detach_loop_devices() -> None:
+    """Detaches the loop devices over the nodes' files: they are the host's, not a node's."""
+    for name in _loop_devices():
+        run(["losetup", "--detach", name])
+
+
+def _mounts() -> list[str]:
+    """Mounts of the host on, or of something in, the cluster's folder."""
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    folder = str(layout.state())
+    return [line.split()[4] for line in lines if folder in line]
+
+
+def _processes() -> list[str]:
+    """Processes whose command line names the cluster's folder, or what its nodes see of it."""
+    words = (f"{layout.state()}/", layout.NODE_FOLDER, layout.NODE_BINARIES)
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if any(word in line for word in words):
+            found.append(f"{path.parent.name}: {line[:120]}")
+    return found
+
+
+def _loop_devices() -> list[str]:
+    listed = run(["losetup", "--json", "--output=NAME,BACK-FILE"]).stdout
+    devices = json.loads(listed)["loopdevices"] if listed.strip() else []
+    folder = f"{layout.state()}/"
+    return [device["name"] for device in devices if (device["back-file"] or "").startswith(folder)]

@@ -1,0 +1,155 @@
+"""The local cluster: Kubernetes' own programs as child processes, two nodes, nothing pulled."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from cluster import images, paths, tools
+from cluster.kubectl import Kubectl
+from cluster.local import cgroups, disks, layout, leftovers, machines, network
+from cluster.local.layout import CONTROL_PLANE, Node
+from cluster.process import CommandError, locked, run, wait_until
+from cluster.provider import StorageClasses
+
+SYSTEM_IMAGES = ("detour-busybox", "detour-local-path-provisioner")
+
+
+class LocalProvider:
+    """Makes and takes away the local cluster; see `provider.Provider` for its methods."""
+
+    name = "local"
+    classes = StorageClasses("local-path", "local-path-second", "shared")
+
+    def create(self) -> None:
+        """Makes the cluster, or starts what is missing of one that was made before.
+
+        A cluster whose making was interrupted, or that does not get healthy any more, is taken
+        away and made again.
+        """
+        run([paths.CLUSTER_SOURCES / "setup.sh"])
+        with locked(paths.cache() / "cluster.lock"):
+            if not self._resumed():
+                self.destroy()
+                self._make()
+
+    def _resumed(self) -> bool:
+        if not self._complete.exists():
+            return False
+        try:
+            for machine in (CONTROL_PLANE, *self.nodes()):
+                self.power_on(machine)
+        except (TimeoutError, CommandError):
+            return False
+        return True
+
+    def _make(self) -> None:
+        tools.ensure("kubectl", "helm")
+        archives = [images.archive(name) for name in SYSTEM_IMAGES]
+        disks.prepare()
+        for machine in (CONTROL_PLANE, *self.nodes()):
+            self.power_on(machine)
+        for archive in archives:
+            self.load_image(archive)
+        self._kubectl.apply_storage()
+        self._complete.touch()
+
+    def load_image(self, archive: Path) -> None:
+        """Imports an archive on the nodes that do not have this very one."""
+        with archive.open("rb") as content:
+            digest = hashlib.file_digest(content, "sha256").hexdigest()
+        for node in layout.NODES:
+            with locked(layout.folder(node.name) / "images.lock"):
+                _load(node, archive, digest)
+
+    def kubeconfig(self) -> Path:
+        """An administrator's access to the API server."""
+        return layout.kubeconfig()
+
+    def nodes(self) -> list[str]:
+        """node-1 and node-2."""
+        return [node.name for node in layout.NODES]
+
+    def node_exec(
+        self,
+        node: str,
+        argv: Sequence[str],
+        *,
+        check: bool = True,
+        timeout: float | None = 120,
+        stdin: str | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs a program inside a node's namespaces; LookupError while it has no power."""
+        return machines.execute(node, argv, check=check, timeout=timeout, stdin=stdin)
+
+    def power_off(self, node: str) -> None:
+        """Kills a machine's first process, and with it every process of the machine.
+
+        What its programs wrote without fsync is kept, unlike on a real one: the page cache is
+        the host's.
+        """
+        machines.kill(node)
+        if node != CONTROL_PLANE:
+            network.unplug(layout.node(node))
+            cgroups.remove(layout.node(node))
+
+    def power_on(self, node: str) -> None:
+        """Starts a machine, unless it runs, and waits until it does its work."""
+        if machines.running(node) is None:
+            if node == CONTROL_PLANE:
+                network.make_bridge()
+                machines.start(node, "control-plane.sh", [str(layout.folder(node))], network=False)
+            else:
+                _start(layout.node(node))
+        if node == CONTROL_PLANE:
+            wait_until(self._kubectl.answers, "the API server")
+        else:
+            wait_until(lambda: node in self._kubectl.ready_nodes(), f"{node} to be Ready")
+
+    def destroy(self) -> None:
+        """Kills all machines and removes what they left.
+
+        Raises:
+            RuntimeError: Something of the cluster is still there.
+        """
+        for machine in (*self.nodes(), CONTROL_PLANE):
+            self.power_off(machine)
+        network.remove()
+        leftovers.detach_loop_devices()
+        shutil.rmtree(layout.state(), ignore_errors=True)
+        found = leftovers.find()
+        if found:
+            raise RuntimeError("the cluster left behind: " + "; ".join(found))
+
+    @property
+    def _complete(self) -> Path:
+        return layout.state() / "complete"
+
+    @property
+    def _kubectl(self) -> Kubectl:
+        return Kubectl(self.kubeconfig())
+
+
+def _start(node: Node) -> None:
+    cgroups.make(node)
+    others = [other for other in layout.NODES if other != node]
+    routes = [word for other in others for word in (other.pod_subnet, other.address)]
+    places = [str(layout.folder(node.name)), str(paths.binaries())]
+    places += [str(layout.state() / "logs"), str(layout.state() / "shared-volumes")]
+    arguments = [*places, node.name, node.address, layout.GATEWAY, *routes]
+    pid = machines.start(node.name, "node.sh", arguments, network=True)
+    network.plug_in(node, pid)
+
+
+def _load(node: Node, archive: Path, digest: str) -> None:
+    record = layout.folder(node.name) / "images.json"
+    loaded = json.loads(record.read_text()) if record.exists() else {}
+    if loaded.get(archive.name) == digest:
+        return
+    ctr = [*machines.enter(node.name), "ctr", "--namespace=k8s.io"]
+    wait_until(lambda: run([*ctr, "version"], check=False).returncode == 0, "containerd")
+    with archive.open("rb") as content:
+        run([*ctr, "images", "import", "-"], stdin=content)
+    record.write_text(json.dumps({**loaded, archive.name: digest}, indent=2) + "\n")

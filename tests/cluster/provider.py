@@ -1,0 +1,94 @@
+"""The one interface to a cluster, whatever it is made of."""
+
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+class UnsupportedError(Exception):
+    """This kind of cluster cannot do what was asked for."""
+
+
+@dataclass(frozen=True)
+class StorageClasses:
+    """Names of storage classes.
+
+    Attributes:
+        source: Where the disks of the tests are at first.
+        destination: Where they are moved to.
+        shared: A class whose volumes every node can write at once (ReadWriteMany), or None.
+    """
+
+    source: str
+    destination: str
+    shared: str | None = None
+
+
+class Provider(Protocol):
+    """A cluster that can be made, used and taken away.
+
+    All methods may raise `process.CommandError` with the words of the program that failed.
+    """
+
+    @property
+    def name(self) -> str:
+        """The word that chooses it in the variable PROVIDER."""
+        ...
+
+    @property
+    def classes(self) -> StorageClasses:
+        """The storage classes that tests may use."""
+        ...
+
+    def create(self) -> None:
+        """Makes the cluster with its storage classes; leaves a healthy one as it is."""
+        ...
+
+    def load_image(self, archive: Path) -> None:
+        """Puts a docker archive's image on every node that does not have this very archive."""
+        ...
+
+    def kubeconfig(self) -> Path:
+        """An administrator's access to the API server."""
+        ...
+
+    def nodes(self) -> list[str]:
+        """The names of the nodes on which pods run."""
+        ...
+
+    def node_exec(
+        self,
+        node: str,
+        argv: Sequence[str],
+        *,
+        check: bool = True,
+        timeout: float | None = 120,
+        stdin: str | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs a program on a node itself, beside its pods.
+
+        Args:
+            node: One of `nodes`.
+            argv: The program and its arguments; no shell is between.
+            check: Whether another code than 0 is an error.
+            timeout: Seconds until the program is killed, or None for no limit.
+            stdin: What it reads.
+        """
+        ...
+
+    def power_off(self, node: str) -> None:
+        """Cuts a node's power: no process of it is told, and none is left when this returns.
+
+        "control-plane" stands for the machine of the API server.
+        """
+        ...
+
+    def power_on(self, node: str) -> None:
+        """Starts a node with the disk it had, and waits until it is Ready."""
+        ...
+
+    def destroy(self) -> None:
+        """Takes the cluster and all it left on this machine away; no cluster is no error."""
+        ...

@@ -1,0 +1,53 @@
+#!/bin/sh
+# Installs the Debian packages the local test cluster and the image builds need, only what is missing.
+# Nothing is started: the cluster runs its own containerd and etcd as child processes.
+set -eu
+
+packages="
+buildah
+busybox-static
+conntrack
+containerd
+containernetworking-plugins
+debian-archive-keyring
+debootstrap
+etcd-server
+iproute2
+iptables
+kmod
+procps
+qemu-utils
+runc
+shellcheck
+socat
+util-linux
+"
+
+missing=""
+for package in $packages; do
+    if ! dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null |
+        grep --quiet --line-regexp installed; then
+        missing="$missing $package"
+    fi
+done
+if [ -z "$missing" ]; then
+    exit 0
+fi
+
+# Debian starts a service as soon as its package is installed, unless this file forbids it
+# (https://www.debian.org/doc/debian-policy/ch-opersys.html, policy-rc.d).
+policy=/usr/sbin/policy-rc.d
+ours=""
+if [ ! -e "$policy" ]; then
+    ours=yes
+    trap 'rm -f "$policy"' EXIT INT TERM
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update --quiet
+# shellcheck disable=SC2086 # the list is to be split
+apt-get install --quiet --yes --no-install-recommends $missing
+if [ -n "$ours" ]; then
+    rm -f "$policy"
+fi

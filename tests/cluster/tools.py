@@ -1,0 +1,98 @@
+"""The Go programs of the clusters, built from published modules with the pinned versions."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster import paths
+from cluster.process import locked, run
+
+KUBERNETES = "v1.36.3"
+
+
+@dataclass(frozen=True)
+class Module:
+    """One go.mod of ours below tools/ and the programs it makes.
+
+    Attributes:
+        name: Its folder.
+        programs: Each `tool` of the go.mod.
+        values: Variables that the linker sets: without a version the API server calls itself
+            v0.0.0 and clients object (measured).
+    """
+
+    name: str
+    programs: tuple[str, ...]
+    values: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        """Where its go.mod is."""
+        return paths.CLUSTER_SOURCES / "tools" / self.name
+
+    def flags(self) -> str:
+        """The linker's flags."""
+        return " ".join(["-s", "-w", *(f"-X {value}" for value in self.values)])
+
+    def digest(self) -> str:
+        """What decides whether its programs are built again."""
+        parts = [
+            self.flags(),
+            *((self.folder / name).read_text() for name in ("go.mod", "go.sum")),
+        ]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+MODULES = (
+    Module(
+        "kubernetes",
+        (
+            "kube-apiserver",
+            "kube-controller-manager",
+            "kube-proxy",
+            "kube-scheduler",
+            "kubectl",
+            "kubelet",
+        ),
+        (
+            f"k8s.io/component-base/version.gitVersion={KUBERNETES}",
+            "k8s.io/component-base/version.gitMajor=1",
+            "k8s.io/component-base/version.gitMinor=36",
+            f"k8s.io/client-go/pkg/version.gitVersion={KUBERNETES}",
+        ),
+    ),
+    Module("helpers", ("helm", "kind", "local-path-provisioner")),
+)
+
+
+def ensure(*programs: str) -> None:
+    """Builds the modules that hold these programs unless they are built from the same go.mod.
+
+    Args:
+        programs: Names such as "kubectl".
+
+    Raises:
+        LookupError: No module makes such a program.
+        CommandError: The build failed.
+    """
+    known = {program: module for module in MODULES for program in module.programs}
+    unknown = set(programs) - set(known)
+    if unknown:
+        raise LookupError(f"no module makes {', '.join(sorted(unknown))}")
+    for module in dict.fromkeys(known[program] for program in programs):
+        with locked(paths.cache() / f"{module.name}.lock"):
+            _ensure(module)
+
+
+def _ensure(module: Module) -> None:
+    record = paths.binaries() / f".{module.name}"
+    wanted = module.digest()
+    present = all((paths.binaries() / program).exists() for program in module.programs)
+    if present and record.exists() and record.read_text() == wanted:
+        return
+    print(f"building {', '.join(module.programs)}", flush=True)
+    paths.binaries().mkdir(parents=True, exist_ok=True)
+    words = ["go", "build", "-trimpath", "-ldflags", module.flags(), "-o", f"{paths.binaries()}/"]
+    run([*words, "tool"], cwd=module.folder, env={**os.environ, "CGO_ENABLED": "0"})
+    record.write_text(wanted)
