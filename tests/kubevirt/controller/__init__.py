@@ -1,0 +1,1 @@
+"""virt-controller lives here: pure modules decide and render, `loop` alone talks to the API server."""

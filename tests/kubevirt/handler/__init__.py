@@ -1,0 +1,1 @@
+"""virt-handler lives here: one per node, it alone talks to the launchers of its node."""
