@@ -1,0 +1,134 @@
+"""Acts: one function per action, each idempotent and fenced by what was observed.
+
+Nobody's return code is believed: that an action had its effect is for the next pass to see.
+"""
+
+from detour_crds.attachment_switch import ObjectRef
+from detour_crds.names import SWITCH_FINALIZER
+from detour_operator.adapters import instances, pods, stored, virtual_machine_handover
+from detour_operator.adapters.client import Api, Json
+from detour_operator.adapters.events import Events
+from detour_operator.adapters.resources import ATTACHMENT_SWITCHES
+from detour_operator.compute_side import actions, handover
+from detour_operator.compute_side.gather import Documents
+from detour_operator.compute_side.holder import Holder, holder_name, manifest
+from detour_operator.errors import Conflict, StepFailed
+from detour_operator.settings import Settings
+
+
+class Apply:
+    """Carries out actions on the objects of one look."""
+
+    def __init__(self, api: Api, settings: Settings, found: Documents) -> None:
+        self._api = api
+        self._settings = settings
+        self._found = found
+        self._events = Events(api)
+        self._meta = found.switch.meta
+        self._namespace = found.switch.meta.namespace
+        self._volume = found.switch.spec.volume
+
+    def action(self, action: actions.Action) -> None:  # noqa: C901 - one line per action
+        """Carry one action out.
+
+        Raises:
+            Conflict: an object is not as it was seen; look again.
+            Unreachable: it is not known whether it had an effect; look again.
+            StepFailed: the API refused.
+        """
+        match action:
+            case actions.AddFinalizer():
+                stored.add_finalizer(self._api, ATTACHMENT_SWITCHES, self._meta, SWITCH_FINALIZER)
+            case actions.RemoveFinalizer():
+                self._remove_finalizer()
+            case actions.TakeStrategyOff():
+                self._patch_machine(handover.take_strategy_off(self._machine()))
+            case actions.PutStrategyBack(strategy):
+                self._patch_machine(handover.put_strategy_back(self._machine(), strategy))
+            case actions.OpenFence(token):
+                self._annotate(handover.open_fence(self._instance(), self._volume, token))
+            case actions.CloseFence():
+                self._annotate(handover.close_fence(self._instance(), self._volume))
+            case actions.CreateHolder(claim, node):
+                self._create_holder(claim, node)
+            case actions.DeleteHolder(uid):
+                pods.delete(self._api, self._namespace, holder_name(self._meta.uid), uid)
+            case actions.HandInstance():
+                self._hand_instance(action)
+            case actions.FinishInstance():
+                self._as_kubevirt(handover.finish_instance(self._instance()))
+            case actions.HandMachine():
+                self._hand_machine(action)
+
+    def _remove_finalizer(self) -> None:
+        stored.remove_finalizer(self._api, ATTACHMENT_SWITCHES, self._meta, SWITCH_FINALIZER)
+
+    def _hand_instance(self, action: actions.HandInstance) -> None:
+        claims = (self._found.source_claim, self._found.destination_claim)
+        new = _named(claims, action.new)
+        self._as_kubevirt(
+            handover.hand_instance(self._instance(), self._volume, new, action.token)
+        )
+        message = (
+            f"pointed the instance from {action.old} at {action.new} as KubeVirt's controller"
+        )
+        self._events.emit(self._found.switch.raw, "InstanceHandedOver", message)
+
+    def _hand_machine(self, action: actions.HandMachine) -> None:
+        patch = handover.hand_machine(self._machine(), self._volume, action.new, live=action.live)
+        self._patch_machine(patch)
+        message = f"pointed the virtual machine from {action.old} at {action.new}"
+        self._events.emit(self._found.switch.raw, "MachineHandedOver", message)
+
+    def _create_holder(self, claim: str, node: str) -> None:
+        compute = self._found.switch.status.compute
+        launcher = (compute.launcher_pod if compute else None) or ObjectRef()
+        holder = Holder(
+            namespace=self._namespace,
+            switch=self._meta.name,
+            switch_uid=self._meta.uid,
+            launcher_name=launcher.name or "",
+            launcher_uid=launcher.uid or "",
+            node=node,
+            claim=claim,
+            se_linux_level=(compute.se_linux_level if compute else None) or "",
+            image=self._settings.copier_image,
+            pull_policy=self._settings.image_pull_policy,
+        )
+        pods.create(self._api, self._namespace, manifest(holder))
+
+    def _machine(self) -> Json:
+        return _present(self._found.machine)
+
+    def _instance(self) -> Json:
+        return _present(self._found.instance)
+
+    def _patch_machine(self, operations: list[handover.Operation]) -> None:
+        name = self._machine()["metadata"]["name"]
+        virtual_machine_handover.patch_machine(self._api, self._namespace, name, operations)
+
+    def _annotate(self, operations: list[handover.Operation]) -> None:
+        name = self._instance()["metadata"]["name"]
+        instances.annotate(self._api, self._namespace, name, operations)
+
+    def _as_kubevirt(self, operations: list[handover.Operation]) -> None:
+        virtual_machine_handover.patch_instance(
+            self._api,
+            self._settings.kubevirt_namespace,
+            self._namespace,
+            self._instance()["metadata"]["name"],
+            operations,
+        )
+
+
+def _present(found: Json | None) -> Json:
+    if found is None:
+        raise Conflict("an object that was to be changed has gone")
+    return found
+
+
+def _named(claims: tuple[Json | None, ...], name: str) -> Json:
+    for claim in claims:
+        if claim is not None and claim["metadata"]["name"] == name:
+            return claim
+    raise StepFailed("ClaimNotFound", f"the claim {name} does not exist: put it back")

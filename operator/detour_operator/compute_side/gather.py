@@ -1,0 +1,222 @@
+"""Looks: everything one pass needs, read from the API servers and from no cache.
+
+What could not be read is UNKNOWN, which is not ABSENT (row U1). The lock is tried first, so that
+all the rest was seen after it was proven.
+"""
+
+import dataclasses
+import logging
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from detour_crds.attachment_switch import Handover, Order
+from detour_crds.conditions import Status, SwitchCondition, find
+from detour_crds.names import SWITCH_FINALIZER
+from detour_operator.adapters import instances, pods, switches, virtual_machine_handover
+from detour_operator.adapters.client import Api, Json
+from detour_operator.adapters.lock_proof import LockProof
+from detour_operator.adapters.resources import CLAIMS, VIRTUAL_MACHINES
+from detour_operator.adapters.switches import FoundSwitch
+from detour_operator.compute_side import facts
+from detour_operator.compute_side.holder import holder_name
+from detour_operator.compute_side.observation import (
+    Nothing,
+    Observation,
+    Proof,
+    Rival,
+    Switch,
+)
+from detour_operator.errors import StepFailed, Unreachable
+from detour_operator.settings import Settings
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Documents:
+    """The objects an observation was made from, as the API gave them, for making patches."""
+
+    switch: FoundSwitch
+    machine: Json | None = None
+    instance: Json | None = None
+    launcher: Json | None = None
+    holder: Json | None = None
+    source_claim: Json | None = None
+    destination_claim: Json | None = None
+
+
+class Gather:
+    """Makes observations."""
+
+    def __init__(self, api: Api, settings: Settings) -> None:
+        self._api = api
+        self._settings = settings
+        self._proof = LockProof(api)
+
+    def look(self, found: FoundSwitch) -> tuple[Observation, Documents]:
+        """Everything about one switch; of an ended one only itself."""
+        switch = switch_facts(found)
+        if switch.ended:
+            return Observation(switch=switch), Documents(switch=found)
+        return _Look(self._api, self._settings, self._proof, found, switch).all()
+
+
+def switch_facts(found: FoundSwitch) -> Switch:
+    """The switch itself."""
+    return Switch(
+        namespace=found.meta.namespace,
+        name=found.meta.name,
+        uid=found.meta.uid,
+        created=found.raw["metadata"].get("creationTimestamp", ""),
+        generation=found.meta.generation,
+        deleting=found.meta.deleting,
+        finalizer=SWITCH_FINALIZER in found.meta.finalizers,
+        spec=found.spec,
+        status=found.status,
+    )
+
+
+class _Look:
+    """One look: each object is read once, in an order that matters."""
+
+    def __init__(
+        self, api: Api, settings: Settings, proof: LockProof, found: FoundSwitch, switch: Switch
+    ) -> None:
+        self._api = api
+        self._settings = settings
+        self._lock_proof = proof
+        self._found = found
+        self._switch = switch
+        self._namespace = switch.namespace
+        self._machine_name = switch.spec.virtual_machine.name
+
+    def all(self) -> tuple[Observation, Documents]:
+        proof = self._read(self._ask_for_proof)
+        machine = self._read(self._get(VIRTUAL_MACHINES, self._machine_name))
+        instance = self._read(
+            lambda: instances.get(self._api, self._namespace, self._machine_name)
+        )
+        launcher = self._of(instance, lambda found: pods.launcher_of(self._api, found))
+        holder = self._read(
+            lambda: pods.get(self._api, self._namespace, holder_name(self._switch.uid))
+        )
+        source = self._source(machine)
+        destination = self._claim(self._switch.destination)
+        volume = self._switch.spec.volume
+        seen = Observation(
+            switch=self._switch,
+            machine=_fact(machine, lambda raw: facts.machine(raw, volume)),
+            instance=_fact(instance, lambda raw: facts.instance(raw, volume)),
+            launcher=_fact(launcher, facts.pod),
+            holder=_fact(holder, facts.pod),
+            source_claim=_fact(source, facts.claim),
+            destination_claim=_fact(destination, facts.claim),
+            live_migrations=self._read(self._live_migrations),
+            source_users=self._read(lambda: self._source_users(source, launcher)),
+            rivals=self._read(self._rivals),
+            proof=proof,
+            permitted=self._read(self._permitted),
+        )
+        return seen, Documents(
+            switch=self._found,
+            machine=_document(machine),
+            instance=_document(instance),
+            launcher=_document(launcher),
+            holder=_document(holder),
+            source_claim=_document(source),
+            destination_claim=_document(destination),
+        )
+
+    def _read(self, read: Callable[[], T | None]) -> T | Nothing:
+        try:
+            found = read()
+        except (Unreachable, StepFailed) as error:
+            # Not permitted to read is as unknown as an API that does not answer.
+            log.warning("Could not look: %s", error, extra={"object": self._switch.name})
+            return Nothing.UNKNOWN
+        return Nothing.ABSENT if found is None else found
+
+    def _of(self, found: Json | Nothing, read: Callable[[Json], Json | None]) -> Json | Nothing:
+        return found if isinstance(found, Nothing) else self._read(lambda: read(found))
+
+    def _get(self, resource: Any, name: str) -> Callable[[], Json | None]:
+        return lambda: self._api.get(resource, self._namespace, name)
+
+    def _ask_for_proof(self) -> Proof | None:
+        if not self._switch.compute.locked:
+            return None
+        answer = self._lock_proof.ask(self._namespace, self._machine_name, self._switch.name)
+        return Proof(bites=answer.bites, reason=answer.reason, message=answer.message)
+
+    def _source(self, machine: Json | Nothing) -> Json | Nothing:
+        """The recorded source once something was ordered, until then what the machine names."""
+        if self._switch.order is not Order.NONE:
+            return self._claim(self._switch.source)
+        if isinstance(machine, Nothing):
+            return machine
+        return self._claim(facts.machine(machine, self._switch.spec.volume).claim)
+
+    def _claim(self, name: str | None) -> Json | Nothing:
+        return Nothing.ABSENT if name is None else self._read(self._get(CLAIMS, name))
+
+    def _live_migrations(self) -> tuple[str, ...]:
+        return instances.live_migrations(self._api, self._namespace, self._machine_name)
+
+    def _source_users(self, source: Json | Nothing, launcher: Json | Nothing) -> tuple[str, ...]:
+        """Of use before the start only; then the claim is Detour's to read."""
+        if self._switch.order is not Order.NONE or isinstance(source, Nothing):
+            return ()
+        own = "" if isinstance(launcher, Nothing) else launcher["metadata"]["uid"]
+        name = source["metadata"]["name"]
+        return pods.other_users(self._api, self._namespace, name, own)
+
+    def _rivals(self) -> tuple[Rival, ...]:
+        """Of use before the start only; read, as all of this, after the own lock was."""
+        if self._switch.order is not Order.NONE:
+            return ()
+        others = switches.in_namespace(self._api, self._namespace)
+        return tuple(rivals_of(self._switch, map(switch_facts, others)))
+
+    def _permitted(self) -> bool | None:
+        """Asked only when it is to be decided, so that the answer is fresh."""
+        compute = self._switch.compute
+        if compute.order is not Order.MIRRORED or compute.handover is not Handover.PENDING:
+            return None
+        if not self._settings.impersonate:
+            return False
+        return virtual_machine_handover.may_impersonate(
+            self._api, self._settings.kubevirt_namespace
+        )
+
+
+def rivals_of(own: Switch, others: Any) -> list[Rival]:
+    """Other switches of the same virtual machine that have not ended."""
+    return [
+        Rival(
+            name=other.name,
+            uid=other.uid,
+            created=other.created,
+            locked=bool(other.compute.locked),
+            ordered=other.order is not Order.NONE,
+            refused=_refused(other),
+        )
+        for other in others
+        if other.uid != own.uid
+        and other.spec.virtual_machine == own.spec.virtual_machine
+        and not other.ended
+    ]
+
+
+def _refused(switch: Switch) -> bool:
+    accepted = find(switch.status.conditions, SwitchCondition.ACCEPTED)
+    return accepted is not None and accepted.status is Status.FALSE
+
+
+def _fact(found: Json | Nothing, read: Callable[[Json], T]) -> T | Nothing:
+    return found if isinstance(found, Nothing) else read(found)
+
+
+def _document(found: Json | Nothing) -> Json | None:
+    return None if isinstance(found, Nothing) else found

@@ -1,0 +1,215 @@
+"""What one pass sees, as data. Absent and unknown are different values (row U1)."""
+
+import dataclasses
+import enum
+
+from detour_crds.attachment_switch import (
+    AttachmentSwitchSpec,
+    AttachmentSwitchStatus,
+    Compute,
+    Node,
+    Order,
+    Position,
+)
+
+
+class Nothing(enum.Enum):
+    """Why there is no fact: it was looked for and is not there, or one could not look."""
+
+    ABSENT = "absent"
+    UNKNOWN = "unknown"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Switch:
+    """The AttachmentSwitch itself."""
+
+    namespace: str
+    name: str
+    uid: str
+    created: str
+    generation: int
+    deleting: bool
+    finalizer: bool
+    spec: AttachmentSwitchSpec
+    status: AttachmentSwitchStatus
+
+    @property
+    def compute(self) -> Compute:
+        """What was recorded so far."""
+        return self.status.compute or Compute()
+
+    @property
+    def order(self) -> Order:
+        """What the node agent is asked to reach."""
+        return self.compute.order or Order.NONE
+
+    @property
+    def node(self) -> Node | None:
+        """What the node agent reported under the present token; another one's report is none."""
+        node = self.status.node
+        return node if node and node.token and node.token == self.compute.token else None
+
+    @property
+    def source(self) -> str | None:
+        """Name of the source claim, once it is recorded."""
+        return self.compute.source_claim.name if self.compute.source_claim else None
+
+    @property
+    def destination(self) -> str | None:
+        """Name of the destination claim, once the caller has named it."""
+        return self.spec.destination.claim_name if self.spec.destination else None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is left to do but to be deleted."""
+        at_end = self.status.position in (Position.SOURCE, Position.DESTINATION)
+        return at_end and not self.compute.locked
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """The VirtualMachine. ``claim`` is what its volume names, None if the volume has no claim."""
+
+    name: str
+    uid: str
+    deleting: bool = False
+    has_volume: bool = True
+    claim: str | None = None
+    strategy: str = ""
+    snapshot: str = ""
+    restore: str = ""
+    restart_required: bool = False
+    state_change: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """The VirtualMachineInstance, in what concerns the switch's volume.
+
+    Attributes:
+        claim: the claim its volume names.
+        claim_in_status: the claim KubeVirt's controller shows for it, None if it shows none.
+        fence: value of the fence annotation, None if the fence is closed.
+        handing_over: ``status.migratedVolumes`` is the list that Detour writes.
+        volumes_changing: KubeVirt itself is changing volumes.
+        disk: kind of the disk (``disk``, ``lun``, ``cdrom``, ``floppy``), None if there is none.
+    """
+
+    name: str
+    uid: str
+    phase: str
+    deleting: bool = False
+    node: str | None = None
+    claim: str | None = None
+    claim_in_status: str | None = None
+    fence: str | None = None
+    handing_over: bool = False
+    volumes_changing: bool = False
+    paused: bool = False
+    migrating: bool = False
+    block_tracking: bool = False
+    disk: str | None = "disk"
+    shareable: bool = False
+    hotplugged: bool = False
+    se_linux_level: str = ""
+
+    @property
+    def final(self) -> bool:
+        """Whether KubeVirt says that the guest has ended; QEMU may be alive all the same."""
+        return self.phase in ("Succeeded", "Failed")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Pod:
+    """A launcher or holder pod."""
+
+    name: str
+    uid: str
+    node: str | None = None
+    phase: str = "Running"
+    running: bool = True
+    deleting: bool = False
+    owner: str | None = None
+    claims: tuple[str, ...] = ()
+    trouble: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A PersistentVolumeClaim."""
+
+    name: str
+    uid: str
+    deleting: bool = False
+    volume_mode: str = "Filesystem"
+    access_modes: tuple[str, ...] = ("ReadWriteOnce",)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Rival:
+    """Another switch of the same virtual machine that has not ended."""
+
+    name: str
+    uid: str
+    created: str
+    locked: bool = False
+    ordered: bool = False
+    refused: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """Whether every API server refused the live migration that was tried, and if not, why."""
+
+    bites: bool
+    reason: str = ""
+    message: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """Everything one pass knows. What it was not useful to look for is ABSENT.
+
+    Attributes:
+        live_migrations: names of those of the instance that have not ended.
+        source_users: pods other than the launcher and Detour's own that use the source claim.
+        proof: read before everything else, so that the rest is "the second look" (ordering: the
+            lock is on at every API server, then a look at VMI and VMIM, then the start).
+        permitted: whether the operator may act as KubeVirt's controller.
+    """
+
+    switch: Switch
+    machine: Machine | Nothing = Nothing.ABSENT
+    instance: Instance | Nothing = Nothing.ABSENT
+    launcher: Pod | Nothing = Nothing.ABSENT
+    holder: Pod | Nothing = Nothing.ABSENT
+    source_claim: Claim | Nothing = Nothing.ABSENT
+    destination_claim: Claim | Nothing = Nothing.ABSENT
+    live_migrations: tuple[str, ...] | Nothing = ()
+    source_users: tuple[str, ...] | Nothing = ()
+    rivals: tuple[Rival, ...] | Nothing = ()
+    proof: Proof | Nothing = Nothing.ABSENT
+    permitted: bool | Nothing = Nothing.ABSENT
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """What could not be read."""
+        return tuple(
+            field.name.replace("_", " ")
+            for field in dataclasses.fields(self)
+            if getattr(self, field.name) is Nothing.UNKNOWN
+        )
+
+    @property
+    def own_instance(self) -> Instance | None:
+        """The instance that was recorded, if it is still there; never a later one of its name."""
+        recorded = self.switch.compute.instance
+        if not isinstance(self.instance, Instance) or recorded is None:
+            return None
+        return self.instance if self.instance.uid == recorded.uid else None
+
+    @property
+    def alive(self) -> bool:
+        """Whether the recorded instance is there and KubeVirt does not call it ended."""
+        return self.own_instance is not None and not self.own_instance.final

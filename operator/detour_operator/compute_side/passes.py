@@ -1,0 +1,94 @@
+"""One pass for one switch: look, decide, act, and publish what changed."""
+
+import dataclasses
+import logging
+from collections.abc import Callable
+
+from detour_crds.conditions import SwitchCondition, is_true, stamped
+from detour_crds.serialise import serialise
+from detour_operator.adapters import events, stored, switches
+from detour_operator.adapters.client import Api
+from detour_operator.adapters.resources import ATTACHMENT_SWITCHES
+from detour_operator.adapters.switches import FoundSwitch
+from detour_operator.compute_side import decisions
+from detour_operator.compute_side.apply import Apply
+from detour_operator.compute_side.decisions import Decision
+from detour_operator.compute_side.gather import Documents, Gather
+from detour_operator.compute_side.observation import Observation
+from detour_operator.compute_side.step import Step
+from detour_operator.errors import ReasonedError
+from detour_operator.reconcile.publishing import status_patch, turned
+from detour_operator.reconcile.workers import Reconciler
+from detour_operator.settings import Settings
+
+log = logging.getLogger(__name__)
+
+OWNED = ("observedGeneration", "position", "conditions", "compute")
+"""What of the status the compute side writes; ``node`` is the node agent's."""
+
+
+def reconciler(api: Api, settings: Settings) -> Reconciler:
+    """The compute side."""
+    return ComputeSide(api, settings)
+
+
+class ComputeSide:
+    """Reconciles AttachmentSwitches."""
+
+    def __init__(self, api: Api, settings: Settings, now: Callable[[], str] = events.now) -> None:
+        self._api = api
+        self._settings = settings
+        self._gather = Gather(api, settings)
+        self._events = events.Events(api)
+        self._now = now
+
+    def reconcile(self, namespace: str, name: str) -> float | None:
+        """Make one pass; seconds until the next, None for on events only."""
+        found = switches.get(self._api, namespace, name)
+        if found is None:
+            return None
+        seen, documents = self._gather.look(found)
+        decision = decisions.decide(seen)
+        self._act(seen, decision, documents)
+        if not decision.changes_switch:
+            self._publish(found, decision)
+        return decision.after
+
+    def _act(self, seen: Observation, decision: Decision, documents: Documents) -> None:
+        apply = Apply(self._api, self._settings, documents)
+        about = {"object": seen.switch.name, "namespace": seen.switch.namespace}
+        for action in decision.actions:
+            log.info("%s: %s", decision.reason, action, extra=about)
+            try:
+                apply.action(action)
+            except ReasonedError as error:
+                self._publish(documents.switch, decisions.published(seen, _failed(error)))
+                raise
+
+    def _publish(self, found: FoundSwitch, decision: Decision) -> None:
+        """Write the status if it changed, and only if the switch is as it was seen.
+
+        So an order never follows from a position, or from a report of the node agent, that is not
+        so any more.
+        """
+        before = found.status.conditions
+        conditions = stamped(
+            before,
+            decision.status.conditions,
+            now=self._now(),
+            generation=found.meta.generation,
+        )
+        after = serialise(dataclasses.replace(decision.status, conditions=conditions))
+        patch = status_patch(found.raw.get("status"), after, OWNED)
+        stored.patch_status(self._api, ATTACHMENT_SWITCHES, found.meta, patch, ordered=True)
+        self._tell(found, decision)
+
+    def _tell(self, found: FoundSwitch, decision: Decision) -> None:
+        for item in turned(found.status.conditions, decision.status.conditions):
+            if item.type == SwitchCondition.READY:
+                bad = is_true(decision.status.conditions, SwitchCondition.STALLED)
+                self._events.emit(found.raw, item.reason, item.message, warning=bad)
+
+
+def _failed(error: ReasonedError) -> Step:
+    return Step(reason=error.reason, message=f"tried and failed: {error.message}")

@@ -1,0 +1,239 @@
+"""Whether a live move may start: named checks, each with its own reason and the next step.
+
+The checks are pure and run in every pass until the order Overlay is given, so that they are also
+"the second look" after the lock was proven. What they are made of is KubeVirt's behaviour
+(KubeVirt facts 9 and 11).
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+from detour_crds.volume_migration import HandoverMode, NearLimit, OverlayPlace, WhenStopped
+from detour_operator.compute_side import rivals
+from detour_operator.compute_side.observation import Claim, Instance, Machine, Observation, Pod
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why the start is refused: one CamelCase word, and a sentence with the next step."""
+
+    reason: str
+    message: str
+
+
+NOT_YET_SUPPORTED = "NotYetSupported"
+BUSY = "VirtualMachineBusy"
+
+
+def refusal(seen: Observation) -> Refusal | None:
+    """The first check that fails, None if a start is possible."""
+    for check in CHECKS:
+        found = check(seen)
+        if found is not None:
+            return found
+    return None
+
+
+def _supported(seen: Observation) -> Refusal | None:
+    spec = seen.switch.spec
+    asked = {
+        f"spec.overlay.where {spec.overlay.where}": spec.overlay.where != OverlayPlace.NODE_LOCAL,
+        "spec.overlay.limit": spec.overlay.limit is not None,
+        "spec.overlay.nearLimit Throttle": spec.overlay.near_limit == NearLimit.THROTTLE,
+        "spec.handover WaitForDeclared": spec.handover == HandoverMode.WAIT_FOR_DECLARED,
+        f"spec.whenStopped {spec.when_stopped}": spec.when_stopped != WhenStopped.AUTO,
+    }
+    for field, wanted in asked.items():
+        if wanted:
+            return Refusal(
+                NOT_YET_SUPPORTED,
+                f"{field} is not supported yet: create the object again without it",
+            )
+    return None
+
+
+def _machine(seen: Observation) -> Refusal | None:
+    name, volume = seen.switch.spec.virtual_machine.name, seen.switch.spec.volume
+    machine = seen.machine
+    if not isinstance(machine, Machine):
+        return Refusal("VirtualMachineNotFound", f"there is no VirtualMachine {name}: create it")
+    if machine.deleting:
+        return Refusal("VirtualMachineDeleting", f"VirtualMachine {name} is being deleted")
+    if not machine.has_volume:
+        return Refusal(
+            "VolumeNotFound",
+            f"VirtualMachine {name} has no volume {volume}: name one of its template's volumes",
+        )
+    if machine.claim is None:
+        return Refusal(
+            "VolumeNotOnClaim",
+            f"volume {volume} of VirtualMachine {name} is not on a claim: only volumes of the"
+            " kinds persistentVolumeClaim and dataVolume can be moved",
+        )
+    return None
+
+
+def _machine_is_quiet(seen: Observation) -> Refusal | None:
+    machine = seen.machine
+    if not isinstance(machine, Machine):
+        return None
+    where = f"VirtualMachine {machine.name}"
+    if machine.snapshot:
+        message = f"{where} has the snapshot {machine.snapshot} under way: wait until it has ended"
+        return Refusal("SnapshotInProgress", message)
+    if machine.restore:
+        message = f"{where} has the restore {machine.restore} under way: wait until it has ended"
+        return Refusal("RestoreInProgress", message)
+    if machine.state_change:
+        message = f"{where} has a start, stop or restart under way: wait until it has ended"
+        return Refusal("StateChangeInProgress", message)
+    # Taking the strategy Migration off after an earlier move brings the condition about, until the
+    # strategy is back (KubeVirt facts 11): from then on it says nothing.
+    if machine.restart_required and seen.switch.compute.strategy_before is None:
+        message = (
+            f"{where} has changes that wait for a restart (RestartRequired): restart it first"
+        )
+        return Refusal("RestartRequired", message)
+    return None
+
+
+def _running(seen: Observation) -> Refusal | None:
+    name = seen.switch.spec.virtual_machine.name
+    instance = seen.instance
+    if not isinstance(instance, Instance):
+        message = f"VirtualMachine {name} does not run: moving a stopped one is not supported yet"
+        return Refusal(NOT_YET_SUPPORTED, f"{message}; start it")
+    if instance.deleting or instance.phase != "Running":
+        message = f"the instance of VirtualMachine {name} is {instance.phase or 'new'}"
+        ending = " and being deleted" if instance.deleting else ""
+        return Refusal("InstanceNotRunning", f"{message}{ending}: it must be Running")
+    if instance.paused:
+        return Refusal("InstancePaused", f"the instance {name} is paused: unpause it first")
+    return None
+
+
+def _no_other_change(seen: Observation) -> Refusal | None:
+    instance = seen.instance
+    if not isinstance(instance, Instance):
+        return None
+    where = f"the instance {instance.name}"
+    if seen.live_migrations or instance.migrating:
+        names = seen.live_migrations if isinstance(seen.live_migrations, tuple) else ()
+        told = f" ({', '.join(names)})" if names else ""
+        message = f"{where} is being live-migrated{told}: wait until that has ended"
+        return Refusal("LiveMigrationInProgress", message)
+    if instance.volumes_changing or instance.handing_over:
+        message = f"KubeVirt is changing volumes of {where}: wait until that has ended"
+        return Refusal("VolumesChanging", message)
+    if instance.block_tracking:
+        message = (
+            f"{where} has changed block tracking on, which an overlay would break: turn it off"
+        )
+        return Refusal("ChangedBlockTracking", message)
+    return None
+
+
+def _disk(seen: Observation) -> Refusal | None:
+    instance, volume = seen.instance, seen.switch.spec.volume
+    if not isinstance(instance, Instance):
+        return None
+    if instance.disk != "disk":
+        kind = f"a {instance.disk}" if instance.disk else "not a disk of the guest"
+        message = f"volume {volume} is {kind}: only disks of the kind disk can be moved"
+        return Refusal("DiskKindNotSupported", message)
+    if instance.shareable:
+        message = f"the disk {volume} is shareable: a disk that others write to cannot be frozen"
+        return Refusal("DiskShareable", message)
+    if instance.hotplugged:
+        message = f"volume {volume} was hotplugged: KubeVirt would unplug it at the handover"
+        return Refusal("VolumeHotplugged", f"{message}; restart the machine with it as a disk")
+    return None
+
+
+def _same_claim(seen: Observation) -> Refusal | None:
+    machine, instance = seen.machine, seen.instance
+    if not isinstance(machine, Machine) or not isinstance(instance, Instance):
+        return None
+    if machine.claim == instance.claim:
+        return None
+    return Refusal(
+        "ClaimsDiffer",
+        f"volume {seen.switch.spec.volume} is on {machine.claim} in VirtualMachine {machine.name}"
+        f" and on {instance.claim} in its instance: restart it, or put the old claim back",
+    )
+
+
+def _launcher(seen: Observation) -> Refusal | None:
+    launcher = seen.launcher
+    if isinstance(launcher, Pod) and launcher.running and not launcher.deleting:
+        return None
+    name = seen.switch.spec.virtual_machine.name
+    message = f"the launcher pod of the instance {name} is not running on its node: wait for it"
+    return Refusal("LauncherNotFound", message)
+
+
+def _source(seen: Observation) -> Refusal | None:
+    source = seen.source_claim
+    if not isinstance(source, Claim):
+        return Refusal(
+            "SourceClaimNotFound", "the claim the volume is on does not exist: create it"
+        )
+    if source.deleting:
+        message = f"the source claim {source.name} is being deleted"
+        return Refusal("SourceClaimDeleting", message)
+    if source.volume_mode != "Filesystem":
+        message = f"the source claim {source.name} has the volume mode {source.volume_mode}"
+        return Refusal(NOT_YET_SUPPORTED, f"{message}: only Filesystem is supported yet")
+    if seen.source_users:
+        names = seen.source_users if isinstance(seen.source_users, tuple) else ()
+        message = (
+            f"the source claim {source.name} is used by {', '.join(names)} too: end that first"
+        )
+        return Refusal("SourceClaimInUse", message)
+    return None
+
+
+def _destination(seen: Observation) -> Refusal | None:
+    source, wanted = seen.source_claim, seen.destination_claim
+    if not isinstance(source, Claim) or not isinstance(wanted, Claim):
+        return None  # it may be named and created as late as with the position Destination
+    where = f"the destination claim {wanted.name}"
+    if wanted.uid == source.uid:
+        return Refusal("DestinationIsSource", f"{where} is the source: name another claim")
+    if wanted.deleting:
+        return Refusal("DestinationDeleting", f"{where} is being deleted: name another claim")
+    if wanted.volume_mode != source.volume_mode:
+        message = (
+            f"{where} has the volume mode {wanted.volume_mode}, the source {source.volume_mode}"
+        )
+        return Refusal("VolumeModeDiffers", f"{message}: use a claim of the same mode")
+    if "ReadWriteOncePod" in wanted.access_modes:
+        message = f"{where} is ReadWriteOncePod: no second pod could hold it beside the launcher"
+        return Refusal("AccessModeNotSupported", f"{message}; use ReadWriteOnce")
+    return None
+
+
+def _alone(seen: Observation) -> Refusal | None:
+    other = rivals.in_the_way(seen)
+    if other is None:
+        return None
+    name = seen.switch.spec.virtual_machine.name
+    message = (
+        f"another disk of VirtualMachine {name} is being moved (AttachmentSwitch {other.name})"
+    )
+    return Refusal(BUSY, f"{message}: this one starts when that has ended")
+
+
+CHECKS: tuple[Callable[[Observation], Refusal | None], ...] = (
+    _supported,
+    _machine,
+    _machine_is_quiet,
+    _running,
+    _no_other_change,
+    _disk,
+    _same_claim,
+    _launcher,
+    _source,
+    _destination,
+    _alone,
+)

@@ -1,0 +1,86 @@
+"""The one next step of a switch: what to do, what to record, and what to tell."""
+
+import dataclasses
+from typing import Any
+
+from detour_crds.attachment_switch import Compute, ObjectRef, Position
+from detour_operator.compute_side.actions import Action
+from detour_operator.compute_side.observation import (
+    Claim,
+    Instance,
+    Machine,
+    Nothing,
+    Observation,
+    Pod,
+)
+
+LOOK_AGAIN_SECONDS = 5.0
+"""Virtual machines and instances are not watched: a switch in flight looks this often."""
+REFUSED_SECONDS = 30.0
+ACTED_SECONDS = 0.2
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What one pass comes to.
+
+    Attributes:
+        reason: one CamelCase word; message: a sentence for people.
+        actions: effects on other objects. What depends on them waits for a pass that sees them.
+        compute: ``status.compute`` as it is to be, None to leave it; written with the resource
+            version of what was observed.
+        position: ``status.position`` as it is to be, None to leave it.
+        refused: the start is refused and nothing is changed.
+        stalled: only a person can say how to go on.
+        after: seconds until the next look; None for on events only.
+    """
+
+    reason: str
+    message: str
+    actions: tuple[Action, ...] = ()
+    compute: Compute | None = None
+    position: Position | None = None
+    refused: bool = False
+    stalled: bool = False
+    after: float | None = LOOK_AGAIN_SECONDS
+
+
+def wait(
+    reason: str,
+    message: str,
+    *,
+    position: Position | None = None,
+    after: float = LOOK_AGAIN_SECONDS,
+) -> Step:
+    """Do nothing and look again."""
+    return Step(reason=reason, message=message, position=position, after=after)
+
+
+def stall(reason: str, message: str) -> Step:
+    """Keep everything as it is until a person has decided."""
+    return Step(reason=reason, message=message, stalled=True)
+
+
+def act(reason: str, message: str, *actions: Action) -> Step:
+    """Act, and look at what came of it in the next pass."""
+    return Step(reason=reason, message=message, actions=actions, after=ACTED_SECONDS)
+
+
+def record(
+    seen: Observation,
+    reason: str,
+    message: str,
+    *,
+    position: Position | None = None,
+    **changes: Any,
+) -> Step:
+    """Change fields of ``status.compute``, and look again."""
+    compute = dataclasses.replace(seen.switch.compute, **changes)
+    return Step(
+        reason=reason, message=message, compute=compute, position=position, after=ACTED_SECONDS
+    )
+
+
+def ref(found: Machine | Instance | Pod | Claim | Nothing) -> ObjectRef | None:
+    """An object as it was found, None if it was not."""
+    return None if isinstance(found, Nothing) else ObjectRef(name=found.name, uid=found.uid)

@@ -1,0 +1,44 @@
+"""What is put back by a cancel, and by a start that is refused half-way."""
+
+from detour_crds.attachment_switch import Position
+from detour_operator.compute_side import strategy
+from detour_operator.compute_side.fence import close_fence
+from detour_operator.compute_side.holding import let_go
+from detour_operator.compute_side.observation import Observation
+from detour_operator.compute_side.preflight import Refusal
+from detour_operator.compute_side.step import Step, record
+
+
+def before_any_order(seen: Observation, refusal: Refusal) -> Step | None:
+    """The next step back to an untouched virtual machine; None once there.
+
+    The proof of the lock is taken back first (as in recovery rule R4): the write changes the
+    switch, so an order Overlay that another operator is about to give meets a conflict.
+    """
+    compute = seen.switch.compute
+    if compute.lock_proven:
+        return record(seen, refusal.reason, refusal.message, lock_proven=False)
+    step = close_fence(seen) or put_back(seen)
+    if step is not None:
+        return step
+    if compute.locked or compute.strategy_before is not None:
+        return unlock(seen, refusal.reason, refusal.message)
+    return None
+
+
+def put_back(seen: Observation) -> Step | None:
+    """Strategy as it was, holder gone; None once both are seen."""
+    return strategy.put_back(seen) or let_go(seen)
+
+
+def unlock(seen: Observation, reason: str, message: str, position: Position | None = None) -> Step:
+    """Take the lock off; ``strategy_before`` has served and another attempt notes it anew."""
+    return record(
+        seen,
+        reason,
+        message,
+        position=position,
+        locked=False,
+        lock_proven=False,
+        strategy_before=None,
+    )
