@@ -6,6 +6,7 @@ are never confused.
 
 import dataclasses
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -41,7 +42,7 @@ class Impersonation:
 
 
 def connect() -> "Api":
-    """The API of the cluster this process runs in, else of the kubeconfig.
+    """The API of the cluster this process runs in; outside of one, of the kubeconfig.
 
     Raises:
         Unreachable: neither is configured.
@@ -49,7 +50,10 @@ def connect() -> "Api":
     settings = client.Configuration()
     settings.retries = 1  # one dropped connection is nothing; the queue's back-off does the rest
     try:
-        config.load_config(client_configuration=settings)  # type: ignore[no-untyped-call]
+        if os.environ.get("KUBERNETES_SERVICE_HOST"):
+            config.load_incluster_config(client_configuration=settings)  # type: ignore[no-untyped-call]
+        else:
+            config.load_kube_config(client_configuration=settings)  # type: ignore[no-untyped-call]
     except config.ConfigException as error:
         raise Unreachable(f"no cluster is configured: {error}") from error
     api_client = client.ApiClient(settings)
@@ -86,7 +90,7 @@ class Api:
     """
 
     def __init__(self, api_client: client.ApiClient) -> None:
-        self._client = api_client
+        self.client = api_client
 
     def get(self, resource: Resource, namespace: str | None, name: str) -> Json | None:
         """One object, or None if it does not exist."""
@@ -287,7 +291,7 @@ class Api:
             return response.data
 
     def _send(self, request: _Request) -> urllib3.BaseHTTPResponse:
-        method, url, headers, body, _ = self._client.param_serialize(
+        method, url, headers, body, _ = self.client.param_serialize(
             request.method,
             request.path,
             query_params=list(request.query),
@@ -299,7 +303,7 @@ class Api:
         several = urllib3.HTTPHeaderDict(headers)
         for group in request.impersonate.groups if request.impersonate else ():
             several.add("Impersonate-Group", group)
-        answer = self._client.call_api(
+        answer = self.client.call_api(
             method,
             url,
             several,

@@ -1,0 +1,92 @@
+"""The two image files: checked and made ready before the copy, made durable after it."""
+
+import os
+import stat
+from pathlib import Path
+
+from detour_copier.errors import CopyError
+
+MODE = 0o660
+DIRECT_BYTES = 4096
+"""Sizes that direct I/O can write exactly, whatever the block size of the file system."""
+
+
+def check_source(path: Path, size: int) -> None:
+    """See that the source is a regular file of exactly that many bytes.
+
+    Raises:
+        CopyError: it is not.
+    """
+    try:
+        found = path.stat()
+    except FileNotFoundError as error:
+        raise CopyError("SourceMissing", f"{path} is not there", final=True) from error
+    except OSError as error:
+        raise CopyError("ReadError", f"{path}: {error.strerror}", final=False) from error
+    if not stat.S_ISREG(found.st_mode):
+        raise CopyError("SourceNotAnImage", f"{path} is not a regular file", final=True)
+    if found.st_size != size:
+        reason = "SourceTooSmall" if found.st_size < size else "SourceTooLarge"
+        message = f"{path} has {found.st_size} bytes, the guest's disk has {size}"
+        raise CopyError(reason, message, final=True)
+
+
+def prepare_destination(path: Path, size: int) -> None:
+    """Have a regular file of exactly that many bytes, readable and writable by QEMU's group.
+
+    Raises:
+        CopyError: the file cannot be made so.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags, MODE)
+    except OSError as error:
+        message = f"{path}: {error.strerror}"
+        raise CopyError("DestinationNotWritable", message, final=True) from error
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise CopyError("DestinationNotAnImage", f"{path} is not a regular file", final=True)
+        if found.st_uid == os.geteuid():
+            os.fchmod(descriptor, MODE)  # the umask does not decide
+        os.ftruncate(descriptor, size)
+    except OSError as error:
+        raise CopyError("WriteError", f"{path}: {error.strerror}", final=False) from error
+    finally:
+        os.close(descriptor)
+
+
+def offers_direct_io(path: Path, size: int) -> bool:
+    """Whether a file of that size can be read and written past the page cache."""
+    if size % DIRECT_BYTES:
+        return False
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_DIRECT | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
+
+
+def make_durable(path: Path, size: int) -> None:
+    """See that the destination has its size, and have it and its name survive a power failure.
+
+    Raises:
+        CopyError: it has another size, or cannot be synchronised: the copy counts for nothing.
+    """
+    try:
+        _sync(path, os.O_RDONLY)
+        _sync(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        found = path.stat().st_size
+    except OSError as error:
+        raise CopyError("WriteError", f"{path}: {error.strerror}", final=False) from error
+    if found != size:
+        message = f"{path} has {found} bytes after the copy, not {size}"
+        raise CopyError("DestinationSizeWrong", message, final=False)
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

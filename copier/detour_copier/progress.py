@@ -1,0 +1,54 @@
+"""How far qemu-img is, as JSON lines; pure but for the clock it is given."""
+
+import collections
+import json
+import re
+from collections.abc import Callable
+
+WINDOW_SECONDS = 10.0
+"""The rate is that of the last so many seconds."""
+EVERY_SECONDS = 1.0
+PERCENT = re.compile(rb"\((\d+\.\d+)/100%\)")
+"""``qemu-progress.c``: ``(12.34/100%)`` and a carriage return."""
+
+
+class Progress:
+    """Turns what qemu-img prints into lines for the operator."""
+
+    def __init__(self, total: int, tell: Callable[[str], None], now: float) -> None:
+        self._total = total
+        self._tell = tell
+        self._done = 0
+        self._told_at: float | None = None
+        self._seen: collections.deque[tuple[float, int]] = collections.deque([(now, 0)])
+
+    def update(self, printed: bytes, now: float) -> None:
+        """Take up what was printed, perhaps nothing; tell at most once a second.
+
+        Args:
+            printed: some whole or cut reports; the last whole one counts.
+            now: seconds, of any clock that only goes forward.
+        """
+        found = PERCENT.findall(printed)
+        if found:
+            self._done = round(self._total * float(found[-1]) / 100)
+        self._seen.append((now, self._done))
+        while len(self._seen) > 2 and self._seen[1][0] <= now - WINDOW_SECONDS:  # noqa: PLR2004
+            self._seen.popleft()
+        if self._told_at is None or now - self._told_at >= EVERY_SECONDS:
+            self._told_at = now
+            self._tell(self.line())
+
+    def finished(self, now: float) -> None:
+        """All is copied."""
+        self._done = self._total
+        self._seen.append((now, self._total))
+        self._tell(self.line())
+
+    def line(self) -> str:
+        """The progress in bytes and bytes per second."""
+        (first_at, first), (last_at, last) = self._seen[0], self._seen[-1]
+        seconds = last_at - first_at
+        rate = round((last - first) / seconds) if seconds > 0 else 0
+        told = {"bytesDone": self._done, "bytesTotal": self._total, "bytesPerSecond": rate}
+        return json.dumps(told)

@@ -1,0 +1,73 @@
+"""The operator's process: reads the settings, waits for the lease, and runs both sides."""
+
+import logging
+import os
+import signal
+import sys
+from types import FrameType
+
+from detour_operator import compute_side, settings, storage_side
+from detour_operator.adapters import client
+from detour_operator.adapters.lease import Leadership
+from detour_operator.handlers import health, lifecycle, logs, triggers, watches
+from detour_operator.reconcile.queue import Queue
+from detour_operator.reconcile.workers import Workers
+
+log = logging.getLogger("detour_operator")
+
+WORKERS = 8
+FINISH_SECONDS = 20.0
+"""For passes under way when the process is asked to end; below the pod's grace period."""
+WAIT_SECONDS = 1.0
+
+
+def main() -> None:
+    """Run until the process is asked to end."""
+    chosen = settings.from_environment(os.environ)
+    logs.set_up(chosen.log_format)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _end)
+    health.serve()
+    api = client.connect()
+    leadership = Leadership(api.client, chosen.namespace, chosen.pod_name, _lost)
+    leadership.start()
+    log.info("Waiting for the lease")
+    while not leadership.wait(WAIT_SECONDS):
+        pass
+    log.info("Holding the lease: reconciling")
+    _lead(api, chosen)
+    leadership.release()
+    log.info("Gave the lease up")
+
+
+def _lead(api: client.Api, chosen: settings.Settings) -> None:
+    queue = Queue()
+    workers = Workers(
+        queue,
+        {
+            triggers.MIGRATION: storage_side.reconciler(api, chosen),
+            triggers.SWITCH: compute_side.reconciler(api, chosen),
+        },
+    )
+    workers.start(WORKERS)
+    watches.start(api, queue)
+    lifecycle.run(queue)
+    if not workers.stop(FINISH_SECONDS):
+        log.warning("A pass was still under way; the next operator looks again")
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    """The standby, which has nothing to finish, ends at once."""
+    log.info("Ending on signal %d", number)
+    sys.exit(0)
+
+
+def _lost() -> None:
+    """Another operator may reconcile by now: not even a pass under way is finished."""
+    log.critical("The lease could not be renewed in time: the process ends")
+    logging.shutdown()
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""VolumeMigrations: what is wanted, and the status that answers."""
+
+import dataclasses
+
+from detour_crds.serialise import parse, serialise
+from detour_crds.volume_migration import VolumeMigrationSpec, VolumeMigrationStatus
+from detour_operator.adapters import stored
+from detour_operator.adapters.client import Api, Json
+from detour_operator.adapters.resources import VOLUME_MIGRATIONS
+from detour_operator.reconcile.objects import Meta, meta_of
+from detour_operator.reconcile.publishing import status_patch
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class FoundMigration:
+    """A VolumeMigration as it was read; ``raw`` is for owner references, events and patches."""
+
+    meta: Meta
+    spec: VolumeMigrationSpec
+    status: VolumeMigrationStatus
+    raw: Json
+
+
+def get(api: Api, namespace: str, name: str) -> FoundMigration | None:
+    """The migration of that name, or None if there is none."""
+    raw = api.get(VOLUME_MIGRATIONS, namespace, name)
+    return None if raw is None else read(raw)
+
+
+def read(raw: Json) -> FoundMigration:
+    """A VolumeMigration from the API's JSON."""
+    return FoundMigration(
+        meta=meta_of(raw),
+        spec=parse(VolumeMigrationSpec, raw.get("spec")),
+        status=parse(VolumeMigrationStatus, raw.get("status")),
+        raw=raw,
+    )
+
+
+def publish(api: Api, found: FoundMigration, status: VolumeMigrationStatus) -> FoundMigration:
+    """Write what changed of the status; the migration as it is then.
+
+    Raises:
+        Conflict: anything about the migration changed since it was read.
+    """
+    after = serialise(status)
+    before = found.raw.get("status")
+    patch = status_patch(before, after, {*after, *(before or {})})
+    raw = stored.patch_status(api, VOLUME_MIGRATIONS, found.meta, patch, ordered=True)
+    return found if raw is None else read(raw)

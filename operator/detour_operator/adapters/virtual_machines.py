@@ -1,0 +1,36 @@
+"""VirtualMachines, read only: which claim each volume is on."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from detour_operator.adapters.client import Api, Json
+from detour_operator.adapters.resources import VIRTUAL_MACHINES
+
+
+def get(api: Api, namespace: str, name: str) -> Json | None:
+    """The virtual machine of that name, or None if there is none."""
+    return api.get(VIRTUAL_MACHINES, namespace, name)
+
+
+def claims_of(machine: Mapping[str, Any]) -> dict[str, str | None]:
+    """The claim of each volume of the VM's template; None for a volume that is on none.
+
+    A DataVolume's claim has its name
+    (https://kubevirt.io/user-guide/storage/disks_and_volumes/#datavolume).
+    """
+    spec = machine.get("spec", {}).get("template", {}).get("spec", {})
+    return {volume["name"]: _claim(volume) for volume in spec.get("volumes") or []}
+
+
+def using(api: Api, namespace: str, claim: str) -> Iterator[str]:
+    """The virtual machines that name the claim, running or not."""
+    for machine in api.list(VIRTUAL_MACHINES, namespace):
+        if claim in claims_of(machine).values():
+            yield machine["metadata"]["name"]
+
+
+def _claim(volume: Mapping[str, Any]) -> str | None:
+    claim = volume.get("persistentVolumeClaim") or {}
+    data_volume = volume.get("dataVolume") or {}
+    name = claim.get("claimName") or data_volume.get("name")
+    return str(name) if name else None

@@ -1,0 +1,28 @@
+"""What changed, as keys on the queue. kopf watches our two kinds of objects."""
+
+from typing import Any
+
+import kopf
+
+from detour_crds import names
+from detour_operator.reconcile.queue import Key, Queue
+
+MIGRATION = "VolumeMigration"
+SWITCH = "AttachmentSwitch"
+
+
+def register(registry: kopf.OperatorRegistry, queue: Queue) -> None:
+    """Have every change of a migration or a switch reconciled."""
+
+    def migration_changed(name: str | None, namespace: str | None, **_: Any) -> None:
+        queue.add(Key(MIGRATION, namespace or "", name or ""))
+
+    def switch_changed(name: str | None, namespace: str | None, **_: Any) -> None:
+        queue.add(Key(SWITCH, namespace or "", name or ""))
+        # A migration's switch has its name. One that another controller made has no migration, and
+        # the pass for it finds nothing.
+        queue.add(Key(MIGRATION, namespace or "", name or ""))
+
+    group = (names.GROUP, names.VERSION)
+    kopf.on.event(*group, names.VOLUME_MIGRATIONS, registry=registry)(migration_changed)
+    kopf.on.event(*group, names.ATTACHMENT_SWITCHES, registry=registry)(switch_changed)

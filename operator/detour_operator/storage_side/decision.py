@@ -1,0 +1,79 @@
+"""The form of a decision, and what every part of the table asks of an observation; pure."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from detour_crds.attachment_switch import Compute, Order
+from detour_crds.conditions import MigrationCondition, Status, find
+from detour_crds.volume_migration import Phase
+from detour_operator.storage_side.actions import Action, DeleteJob
+from detour_operator.storage_side.observation import Observation, SeenSwitch
+
+LOOK_SECONDS = 30.0
+BUSY_SECONDS = 5.0
+AT_ONCE = 0.1
+
+CANCELLED = "Cancelled"
+COPY_FAILED = "CopyFailed"
+TOO_LATE = "PastPointOfNoReturn"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Where the migration stands, what to record first, and what to do then.
+
+    Attributes:
+        phase: where it stands; None leaves the status as it is.
+        reason: for a refusal, an end or a trouble, one word; else the phase says enough.
+        message: the same for people.
+        copy_failed: the copy failed for good, for that reason.
+        facts: fields of the status that nobody could observe again, durable before the actions.
+        actions: in order.
+        after: seconds until the next look; None for on events only.
+    """
+
+    phase: Phase | None
+    reason: str = ""
+    message: str = ""
+    copy_failed: bool = False
+    facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    actions: tuple[Action, ...] = ()
+    after: float | None = LOOK_SECONDS
+
+
+def wants_back(seen: Observation) -> bool:
+    """Whether the move is to be undone: the user's wish, or a copy that failed for good."""
+    return seen.spec.cancel or seen.meta.deleting or copy_failure(seen) is not None
+
+
+def copy_failure(seen: Observation) -> tuple[str, str] | None:
+    """Reason and message of a copy that failed for good: ``Copied`` is False for nothing else."""
+    found = find(seen.status.conditions, MigrationCondition.COPIED)
+    if found is None or found.status is not Status.FALSE:
+        return None
+    return found.reason, found.message
+
+
+def compute_of(switch: SeenSwitch) -> Compute:
+    """What the compute side recorded; all None before its first visit."""
+    return switch.status.compute or Compute()
+
+
+def is_past_return(switch: SeenSwitch) -> bool:
+    """Whether the pivot was ordered and the node agent has not refused it."""
+    node = switch.status.node
+    refused = node is not None and node.refused is True
+    return compute_of(switch).order is Order.DESTINATION and not refused
+
+
+def delete_jobs(seen: Observation) -> tuple[DeleteJob, ...]:
+    """The deletion of every copy Job that is there."""
+    return tuple(DeleteJob(job.name, job.uid) for job in seen.jobs if not job.deleting)
+
+
+def copiers_may_live(seen: Observation) -> bool:
+    """Whether a copier runs, or a Job is there that could start one."""
+    return any(not job.finished for job in seen.jobs) or any(
+        not copier.ended for copier in seen.copiers
+    )

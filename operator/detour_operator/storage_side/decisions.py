@@ -1,0 +1,177 @@
+"""What to do next for one migration, from what is seen now; pure and total.
+
+Read from the goal backwards, so that a pass after a crash anywhere falls into the right line. The
+status of a decision is durable before its actions are carried out:
+
+- ``startTime`` before a copy Job is created, so that it is known of a switch that is gone whether
+  it had frozen the source;
+- ``Copied=False`` with its reason before the failed Job is deleted;
+- ``copied`` before the switch is asked for Destination.
+
+No copier is alive, and none can start, when ``copied`` is written or the switch is asked for
+Source.
+"""
+
+from detour_crds.attachment_switch import AttachmentSwitchSpec, DestinationClaim, Order, Position
+from detour_crds.conditions import MigrationCondition, Status, SwitchCondition, find, is_true
+from detour_crds.names import MIGRATION_FINALIZER
+from detour_crds.volume_migration import Phase
+from detour_operator.storage_side import copying, destination, going_back, preflight
+from detour_operator.storage_side.actions import AddFinalizer, CreateSwitch, RemoveFinalizer
+from detour_operator.storage_side.decision import (
+    AT_ONCE,
+    BUSY_SECONDS,
+    LOOK_SECONDS,
+    TOO_LATE,
+    Decision,
+    compute_of,
+    copiers_may_live,
+    delete_jobs,
+    is_past_return,
+    wants_back,
+)
+from detour_operator.storage_side.observation import Observation, SeenSwitch
+
+
+def decide(seen: Observation) -> Decision:
+    """The next step; safe to repeat after a crash at any point."""
+    if is_ended(seen):
+        return _after_the_end(seen)
+    if MIGRATION_FINALIZER not in seen.meta.finalizers:
+        return _first_visit(seen)
+    if seen.switch is not None and seen.switch.ours:
+        return _with_switch(seen, seen.switch)
+    if seen.status.start_time is not None:
+        return _switch_lost(seen)
+    if wants_back(seen):
+        return going_back.without_switch(seen)
+    return _start(seen)
+
+
+def is_ended(seen: Observation) -> bool:
+    """Whether the end was recorded; nothing follows it."""
+    found = find(seen.status.conditions, MigrationCondition.SUCCEEDED)
+    return found is not None and found.status is not Status.UNKNOWN
+
+
+def _after_the_end(seen: Observation) -> Decision:
+    held = seen.meta.deleting and MIGRATION_FINALIZER in seen.meta.finalizers
+    return Decision(phase=None, actions=(RemoveFinalizer(),) if held else (), after=None)
+
+
+def _first_visit(seen: Observation) -> Decision:
+    if seen.meta.deleting:
+        return Decision(phase=None, after=None)
+    return Decision(phase=Phase.PENDING, actions=(AddFinalizer(),), after=AT_ONCE)
+
+
+def _start(seen: Observation) -> Decision:
+    if seen.switch is not None:
+        message = (
+            f"an AttachmentSwitch {seen.meta.name} exists that is not of this migration; wait "
+            "until it has ended, or choose another name"
+        )
+        return _refused("SwitchExists", message)
+    if seen.surroundings is None:
+        return Decision(phase=Phase.PENDING, after=BUSY_SECONDS)
+    plan = preflight.check(seen, seen.surroundings)
+    if isinstance(plan, preflight.Refusal):
+        return _refused(plan.reason, plan.message)
+    facts = {"source_claim": plan.source.name, "destination_claim": plan.destination.name}
+    action = plan.create or CreateSwitch(_switch_spec(seen, plan.destination.name))
+    return Decision(phase=Phase.PREPARING, facts=facts, actions=(action,), after=AT_ONCE)
+
+
+def _refused(reason: str, message: str) -> Decision:
+    return Decision(phase=Phase.REFUSED, reason=reason, message=message, after=LOOK_SECONDS)
+
+
+def _switch_spec(seen: Observation, claim: str) -> AttachmentSwitchSpec:
+    return AttachmentSwitchSpec(
+        virtual_machine=seen.spec.virtual_machine,
+        volume=seen.spec.volume,
+        destination=DestinationClaim(claim_name=claim),
+        overlay=seen.spec.overlay,
+        handover=seen.spec.handover,
+        when_stopped=seen.spec.when_stopped,
+        position=Position.FROZEN,
+    )
+
+
+def _switch_lost(seen: Observation) -> Decision:
+    """A switch that had frozen the source is gone: its finalizer let it go at one of its ends.
+
+    Which of the two, the virtual machine says.
+    """
+    if seen.jobs or copiers_may_live(seen):
+        message = "the AttachmentSwitch is gone; waiting for the copier to end"
+        actions = delete_jobs(seen)
+        return Decision(
+            phase=Phase.CANCELLING, message=message, actions=actions, after=BUSY_SECONDS
+        )
+    around = seen.surroundings
+    machine = around.virtual_machine if around else None
+    claim = machine.claims.get(seen.spec.volume) if machine else None
+    if claim is not None and claim == destination.claim_name(seen.meta, seen.spec):
+        return _succeeded(seen)
+    if wants_back(seen):
+        return going_back.without_switch(seen)
+    message = "the AttachmentSwitch was deleted; the disk is on the source claim"
+    return going_back.end(seen, "SwitchDeleted", message)
+
+
+def _with_switch(seen: Observation, switch: SeenSwitch) -> Decision:
+    if switch.status.position is Position.DESTINATION:
+        return _complete(seen)
+    if switch.status.position is Position.SOURCE:
+        return going_back.after_switch(seen, switch)
+    if is_past_return(switch):
+        return _finishing(seen, switch)
+    back = compute_of(switch).order is Order.SOURCE or switch.spec.position is Position.SOURCE
+    if wants_back(seen) or back or switch.meta.deleting:
+        return going_back.decide(seen, switch)
+    if switch.spec.position is Position.DESTINATION:
+        return _finishing(seen, switch)
+    if copying.is_frozen(switch):
+        return copying.decide(seen, switch)
+    return _freezing(switch)
+
+
+def _complete(seen: Observation) -> Decision:
+    if seen.jobs:
+        actions = delete_jobs(seen)
+        return Decision(phase=Phase.CLEANING_UP, actions=actions, after=BUSY_SECONDS)
+    return _succeeded(seen)
+
+
+def _succeeded(seen: Observation) -> Decision:
+    actions = (RemoveFinalizer(),) if seen.meta.deleting else ()
+    facts = {"completion_time": seen.now, **_released(seen)}
+    return Decision(phase=Phase.SUCCEEDED, facts=facts, actions=actions, after=None)
+
+
+def _finishing(seen: Observation, switch: SeenSwitch) -> Decision:
+    """Asked for Destination: the compute side is at work."""
+    released = is_true(switch.status.conditions, SwitchCondition.SOURCE_RELEASED)
+    ordered = compute_of(switch).order is Order.DESTINATION
+    phase = Phase.CLEANING_UP if released else Phase.SWITCHING if ordered else Phase.MERGING
+    facts = _released(seen) if released else {}
+    if not wants_back(seen):
+        return Decision(phase=phase, facts=facts)
+    message = (
+        "the cancel came too late: the switch to the destination was ordered. To go back, move "
+        "the disk back with another VolumeMigration once this one has ended"
+    )
+    return Decision(phase=phase, facts=facts, reason=TOO_LATE, message=message)
+
+
+def _released(seen: Observation) -> dict[str, str]:
+    return {"released_time": seen.status.released_time or seen.now}
+
+
+def _freezing(switch: SeenSwitch) -> Decision:
+    accepted = find(switch.status.conditions, SwitchCondition.ACCEPTED)
+    if accepted is not None and accepted.status is Status.FALSE:
+        return _refused(accepted.reason, accepted.message)
+    locked = is_true(switch.status.conditions, SwitchCondition.LOCKED)
+    return Decision(phase=Phase.FREEZING if locked else Phase.PREPARING)

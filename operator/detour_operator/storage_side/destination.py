@@ -1,0 +1,46 @@
+"""Which claim the disk goes to, and what it is to be like; pure."""
+
+from detour_crds.volume_migration import ClaimTemplate, VolumeMigrationSpec
+from detour_operator.reconcile.objects import Meta
+from detour_operator.storage_side.actions import CreateClaim
+from detour_operator.storage_side.observation import SeenClaim
+
+
+def claim_name(meta: Meta, spec: VolumeMigrationSpec) -> str:
+    """The destination's name: as given, as in the template, or the migration's own."""
+    if spec.destination.claim_name:
+        return spec.destination.claim_name
+    template = spec.destination.claim_template
+    return (template.name if template else None) or meta.name
+
+
+def storage_class(template: ClaimTemplate, source: SeenClaim) -> str | None:
+    """The class to create with; the empty string, which means none, may be asked for."""
+    named = template.storage_class_name is not None
+    return template.storage_class_name if named else source.storage_class
+
+
+def to_create(name: str, template: ClaimTemplate, source: SeenClaim) -> CreateClaim:
+    """The claim to create; what the template leaves out is taken from the source."""
+    return CreateClaim(
+        name=name,
+        storage_class=storage_class(template, source),
+        access_modes=template.access_modes or source.access_modes,
+        size=template.size or str(source.requested),
+    )
+
+
+def as_if_created(wanted: CreateClaim, source: SeenClaim, template_bytes: int | None) -> SeenClaim:
+    """The claim as it would be found once it is created, for the checks."""
+    return SeenClaim(
+        name=wanted.name,
+        uid="",
+        phase="Pending",
+        deleting=False,
+        block=source.block,
+        access_modes=wanted.access_modes,
+        storage_class=wanted.storage_class,
+        requested=source.requested if template_bytes is None else template_bytes,
+        capacity=None,
+        created_for=None,
+    )

@@ -1,0 +1,76 @@
+"""Back to the source: cancel, deletion, or a copy that failed for good; pure.
+
+The copiers are gone, seen, before the switch is asked for Source: nothing of ours reads or writes
+a claim any more when the guest's writes are committed into the source.
+"""
+
+from detour_crds.attachment_switch import Position
+from detour_crds.conditions import SwitchCondition, find
+from detour_crds.volume_migration import Phase
+from detour_operator.storage_side.actions import RemoveFinalizer, SetPosition
+from detour_operator.storage_side.decision import (
+    BUSY_SECONDS,
+    CANCELLED,
+    COPY_FAILED,
+    Decision,
+    copiers_may_live,
+    copy_failure,
+    delete_jobs,
+)
+from detour_operator.storage_side.observation import Observation, SeenSwitch
+
+
+def decide(seen: Observation, switch: SeenSwitch) -> Decision:
+    """The next step back, with a switch that is there and has not ended."""
+    if copiers_may_live(seen):
+        message = "waiting for the copier to end"
+        return _cancelling(message, seen)
+    if switch.spec.position is not Position.SOURCE and not switch.meta.deleting:
+        cancel = SetPosition(switch.meta, Position.SOURCE)
+        return Decision(phase=Phase.CANCELLING, actions=(cancel,), after=BUSY_SECONDS)
+    return _cancelling("the guest's writes are being taken back into the source", seen)
+
+
+def without_switch(seen: Observation) -> Decision:
+    """A cancel before there was a switch: nothing is to be undone."""
+    if seen.jobs or copiers_may_live(seen):
+        return _cancelling("waiting for the copier to end", seen)
+    return end(seen, CANCELLED, _wish(seen))
+
+
+def after_switch(seen: Observation, switch: SeenSwitch) -> Decision:
+    """The switch has ended on the source, by our wish or by its own."""
+    if seen.jobs or copiers_may_live(seen):
+        return _cancelling("waiting for the copier to end", seen)
+    failure = copy_failure(seen)
+    if failure is not None:
+        return end(seen, COPY_FAILED, f"the copy failed ({failure[0]}): {failure[1]}")
+    told = find(switch.status.conditions, SwitchCondition.READY)
+    if told is not None and told.reason != CANCELLED and not seen.spec.cancel:
+        return end(seen, told.reason, told.message)
+    return end(seen, CANCELLED, _wish(seen))
+
+
+def end(seen: Observation, reason: str, message: str) -> Decision:
+    """The move ended without having happened."""
+    phase = Phase.CANCELLED if reason == CANCELLED else Phase.FAILED
+    facts = {"completion_time": seen.now}
+    actions = (RemoveFinalizer(),) if seen.meta.deleting else ()
+    return Decision(
+        phase=phase, reason=reason, message=message, facts=facts, actions=actions, after=None
+    )
+
+
+def _cancelling(message: str, seen: Observation) -> Decision:
+    return Decision(
+        phase=Phase.CANCELLING, message=message, actions=delete_jobs(seen), after=BUSY_SECONDS
+    )
+
+
+def _wish(seen: Observation) -> str:
+    kept = "the disk is on the source claim, with everything the guest wrote"
+    if seen.spec.cancel:
+        return f"cancelled by spec.cancel: {kept}"
+    if seen.meta.deleting:
+        return f"cancelled by the deletion of the VolumeMigration: {kept}"
+    return f"cancelled: {kept}"

@@ -1,0 +1,47 @@
+"""One pass for one migration: gather, decide, publish, act."""
+
+from detour_crds.volume_migration import VolumeMigrationStatus
+from detour_operator.adapters import migrations
+from detour_operator.adapters.client import Api
+from detour_operator.adapters.events import Events
+from detour_operator.adapters.migrations import FoundMigration
+from detour_operator.settings import Settings
+from detour_operator.storage_side import status
+from detour_operator.storage_side.apply import apply
+from detour_operator.storage_side.decisions import decide
+from detour_operator.storage_side.gather import Progress, gather
+from detour_operator.storage_side.news import news
+
+
+class StorageSide:
+    """The storage side's reconciler. It remembers nothing but when it read which log last."""
+
+    def __init__(self, api: Api, settings: Settings) -> None:
+        self._api = api
+        self._settings = settings
+        self._events = Events(api)
+        self._progress = Progress(api)
+
+    def reconcile(self, namespace: str, name: str) -> float | None:
+        """Make one pass; seconds until the next look, None for on events only."""
+        found = migrations.get(self._api, namespace, name)
+        if found is None:
+            return None
+        seen = gather(self._api, found, self._progress)
+        decision = decide(seen)
+        # What is recorded is durable before anything is done on the strength of it.
+        found = self._publish(found, status.status(seen, decision))
+        for action in decision.actions:
+            apply(self._api, self._settings, found, action)
+        return decision.after
+
+    def _publish(self, found: FoundMigration, after: VolumeMigrationStatus) -> FoundMigration:
+        published = migrations.publish(self._api, found, after)
+        for item in news(found.status.conditions, after.conditions):
+            self._events.emit(published.raw, item.reason, item.message, warning=item.warning)
+        return published
+
+
+def reconciler(api: Api, settings: Settings) -> StorageSide:
+    """The storage side, ready to make passes."""
+    return StorageSide(api, settings)
