@@ -41,7 +41,9 @@ def _removed(group: Path) -> bool:
 
 def groups(node: Node) -> list[Path]:
     """A node's groups that exist."""
-    found = [controller / node.cgroup for controller in _controllers()]
+    # Beside version 1, runc makes its groups in `unified` too, the hierarchy without controllers.
+    hierarchies = [*_controllers(), *([ROOT / "unified"] if (ROOT / "unified").exists() else [])]
+    found = [hierarchy / node.cgroup for hierarchy in hierarchies]
     return [group for group in found if group.is_dir()]
 
 
@@ -54,6 +56,5 @@ def _controllers() -> list[Path]:
     """The roots of the hierarchies: one of version 2, or one a controller of version 1."""
     if (ROOT / "cgroup.controllers").exists():
         return [ROOT]
-    # Beside version 1, `unified` is a hierarchy without controllers that kubelet does not use.
     folders = (path for path in ROOT.iterdir() if path.is_dir() and not path.is_symlink())
     return [path for path in folders if path.name != "unified"]
