@@ -1,4 +1,7 @@
-"""What is installed: accounts, rights, processes and webhooks, named as KubeVirt's (KubeVirt facts 6)."""
+"""What is installed: accounts, rights, processes and webhooks, named as KubeVirt's.
+
+KubeVirt facts 6.
+"""
 
 import base64
 
@@ -137,7 +140,10 @@ def _api_pod() -> dict:
 
 
 def _handler_pod() -> dict:
-    """Privileged and among the node's processes; it sees the pods' folders as kubelet does (KubeVirt facts 1)."""
+    """Privileged and among the node's processes; it sees the pods' folders as kubelet does.
+
+    KubeVirt facts 1.
+    """
     pod = _pod("handler")
     container = pod["containers"][0]
     container["securityContext"] = {"privileged": True}

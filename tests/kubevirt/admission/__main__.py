@@ -1,13 +1,11 @@
 """The process virt-api."""
 
-import logging
 
 from kubevirt.kube import in_cluster
+from kubevirt.processes import begin
 
 from .server import serve
 
 if __name__ == "__main__":
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s"
-    )
+    begin()
     serve(in_cluster())

@@ -41,7 +41,10 @@ def _template(spec: dict) -> Verdict:
 
 
 def _data_volume_templates(spec: dict) -> Verdict:
-    """Each template needs a volume that names it, as DataVolume or as claim (KubeVirt facts 6.2)."""
+    """Each template needs a volume that names it, as DataVolume or as claim.
+
+    KubeVirt facts 6.2.
+    """
     volumes = spec["template"]["spec"].get("volumes") or []
     named = {claim_name(volume) for volume in volumes}
     for index, template in enumerate(spec.get("dataVolumeTemplates") or []):

@@ -1,9 +1,9 @@
 """The process virt-controller."""
 
-import logging
 import threading
 
 from kubevirt.kube import in_cluster
+from kubevirt.processes import begin
 
 from .migration_worker import MigrationWorker
 from .vm_worker import VmWorker
@@ -13,9 +13,7 @@ from .world import World, run_worker
 
 def main() -> None:
     """Runs for ever."""
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s"
-    )
+    begin()
     world = World(in_cluster())
     world.start()
     run_worker("vm", world.vm_queue, VmWorker(world).reconcile)

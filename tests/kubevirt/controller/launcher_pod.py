@@ -226,7 +226,10 @@ def _mount_claims(pod: dict, vmi: dict, claims: dict[str, dict]) -> None:
 
 
 def render_target(vmi: dict, memory: int, claims: dict[str, dict], migration: dict) -> dict:
-    """The launcher pod a migration goes to: the same pod, anywhere but on the VMI's node (KubeVirt facts 6.4)."""
+    """The launcher pod a migration goes to: the same pod, anywhere but on the VMI's node.
+
+    KubeVirt facts 6.4.
+    """
     pod = render(vmi, memory, claims)
     pod["metadata"]["labels"]["kubevirt.io/migrationJobUID"] = migration["metadata"]["uid"]
     pod["metadata"]["annotations"]["kubevirt.io/migrationJobName"] = migration["metadata"]["name"]

@@ -102,7 +102,10 @@ def revision_name(vm: dict) -> str:
 
 
 def revision(vm: dict) -> dict:
-    """The ControllerRevision that remembers with what spec the VM was started (KubeVirt facts 6.2)."""
+    """The ControllerRevision that remembers with what spec the VM was started.
+
+    KubeVirt facts 6.2.
+    """
     return {
         "apiVersion": "apps/v1",
         "kind": "ControllerRevision",
@@ -117,7 +120,10 @@ def revision(vm: dict) -> dict:
 
 
 def instance(vm: dict) -> dict:
-    """The VMI of a start: the template, named as the VM and controlled by it (KubeVirt facts 9)."""
+    """The VMI of a start: the template, named as the VM and controlled by it.
+
+    KubeVirt facts 9.
+    """
     template = copied(vm["spec"]["template"])
     metadata = template.get("metadata") or {}
     vmi = {

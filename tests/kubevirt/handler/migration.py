@@ -87,7 +87,10 @@ class Migrations:
 
 
 def hand_over(vmi: dict) -> None:
-    """The guest is on the target: so is the VMI, and migrated volumes are migrated (KubeVirt facts 8)."""
+    """The guest is on the target: so is the VMI, and migrated volumes are migrated.
+
+    KubeVirt facts 8.
+    """
     state = vmi["status"]["migrationState"]
     state |= {"completed": True, "endTimestamp": now()}
     vmi["status"]["nodeName"] = state["targetNode"]

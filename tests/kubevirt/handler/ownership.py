@@ -1,4 +1,7 @@
-"""Gives a VM's images and devices to uid 107 before it starts, as virt-handler does (KubeVirt facts 1 and 7)."""
+"""Gives a VM's images and devices to uid 107 before it starts, as virt-handler does.
+
+KubeVirt facts 1 and 7.
+"""
 
 import os
 from pathlib import Path

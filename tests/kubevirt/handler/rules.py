@@ -87,7 +87,10 @@ def _targets(vmi: dict, disks: list[dict]) -> None:
 
 
 def set_migratable(vmi: dict) -> None:
-    """LiveMigratable wants every claim shared or being migrated; StorageLiveMigratable does not (KubeVirt facts 6.4)."""
+    """LiveMigratable wants every claim shared or being migrated; StorageLiveMigratable does not.
+
+    KubeVirt facts 6.4.
+    """
     migrated = {entry["volumeName"] for entry in vmi["status"].get("migratedVolumes") or []}
     alone = [
         volume["name"]

@@ -105,7 +105,10 @@ class Domain:
         return self.connection().defineXML(render(vmi, images.facts(vmi)))
 
     def _grow_online(self, domain: libvirt.virDomain, vmi: dict) -> None:
-        """Grows a disk whose claim allows more; an unknown path is logged and skipped (KubeVirt facts 3)."""
+        """Grows a disk whose claim allows more; an unknown path is logged and skipped.
+
+        KubeVirt facts 3.
+        """
         for volume in spec.claim_volumes(vmi):
             name = volume["name"]
             if spec.is_hotplugged(vmi, name):
@@ -167,7 +170,10 @@ class Domain:
             domain.destroy()
 
     def undefine(self) -> None:
-        """Forgets the domain; refused by libvirt while snapshot metadata exists (KubeVirt facts 1)."""
+        """Forgets the domain; refused by libvirt while snapshot metadata exists.
+
+        KubeVirt facts 1.
+        """
         domain = self.find()
         if domain is not None and not domain.isActive():
             domain.undefineFlags(

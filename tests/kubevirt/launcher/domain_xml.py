@@ -89,7 +89,10 @@ def bus(disk: dict) -> str:
 
 
 def disk_element(disk: dict, facts: DiskFacts, target: str) -> ET.Element:
-    """One disk: raw, no cache, stop on errors, discard passed on, alias `ua-<volume>` (KubeVirt facts 2)."""
+    """One disk: raw, no cache, stop on errors, discard passed on, alias `ua-<volume>`.
+
+    KubeVirt facts 2.
+    """
     name = disk["name"]
     element = ET.Element("disk", type="block" if facts.block else "file")
     element.set("device", next((k for k in ("lun", "cdrom") if k in disk), "disk"))

@@ -47,7 +47,10 @@ def is_block_volume(name: str) -> bool:
 
 
 def takes_direct_io(path: str) -> bool:
-    """Whether the file can be opened past the page cache, on which `cache` depends (KubeVirt facts 2)."""
+    """Whether the file can be opened past the page cache, on which `cache` depends.
+
+    KubeVirt facts 2.
+    """
     try:
         os.close(os.open(path, os.O_RDONLY | os.O_DIRECT))
     except OSError as error:
@@ -64,7 +67,10 @@ def is_preallocated(path: str) -> bool:
 
 
 def create_missing(vmi: dict) -> None:
-    """Creates an empty sparse image where a filesystem claim has none (KubeVirt facts 7, DiskImgCreator)."""
+    """Creates an empty sparse image where a filesystem claim has none.
+
+    KubeVirt facts 7, DiskImgCreator.
+    """
     for volume in spec.claim_volumes(vmi):
         name = volume["name"]
         info = spec.claim_info(vmi, name)
@@ -79,7 +85,10 @@ def create_missing(vmi: dict) -> None:
 
 
 def grow_before_start(vmi: dict) -> None:
-    """Grows images smaller than their claim allows, as KubeVirt does before it starts a guest (KubeVirt facts 3)."""
+    """Grows images smaller than their claim allows, as KubeVirt does before it starts a guest.
+
+    KubeVirt facts 3.
+    """
     for volume in spec.claim_volumes(vmi):
         name = volume["name"]
         path = paths.filesystem_image(name)

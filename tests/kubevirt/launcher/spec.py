@@ -82,7 +82,10 @@ def disk_capacity(info: dict) -> int | None:
 
 
 def possible_guest_size(info: dict) -> int | None:
-    """The size KubeVirt grows a disk to: the claim less the file system's overhead (KubeVirt facts 3)."""
+    """The size KubeVirt grows a disk to: the claim less the file system's overhead.
+
+    KubeVirt facts 3.
+    """
     capacity = disk_capacity(info)
     if capacity is None or info.get("filesystemOverhead") is None:
         return None
