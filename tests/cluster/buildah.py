@@ -14,8 +14,8 @@ def buildah(*words: str | Path, check: bool = True) -> subprocess.CompletedProce
         CommandError: It failed, and `check` was asked for.
     """
     store = paths.cache() / "buildah"
-    places = ["--root", store / "store", "--runroot", store / "run"]
-    return run(["buildah", *places, *words], check=check)
+    program: list[str | Path] = ["buildah", "--root", store / "store", "--runroot", store / "run"]
+    return run([*program, *words], check=check)
 
 
 def image_id(reference: str) -> str | None:

@@ -20,7 +20,7 @@ class Kubectl:
         Raises:
             CommandError: It ended with another code than 0.
         """
-        program = [paths.binaries() / "kubectl", f"--kubeconfig={self._kubeconfig}"]
+        program = [str(paths.binaries() / "kubectl"), f"--kubeconfig={self._kubeconfig}"]
         return run([*program, *words], stdin=stdin, timeout=timeout).stdout
 
     def answers(self) -> bool:

@@ -7,6 +7,7 @@ the API server's address inside a pod, a webhook, and the loss of a node's power
 import json
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,7 @@ class Smoke:
         )
         for node in self._provider.nodes():
             # kube-proxy hears of a new service a moment later.
-            wait_until(lambda node=node: self._works(node, ask), f"{address} on {node}", 60)
+            wait_until(partial(self._works, node, ask), f"{address} on {node}", 60)
             # Often enough that both endpoints have answered, the pod itself among them.
             for _ in range(8):
                 _expect(self._exec(node, "python3", "-c", ask).strip(), "ok", f"{address}")

@@ -71,8 +71,19 @@ def _request(
     config = certificate.parent / "openssl.cnf"
     config.write_text("[req]\ndistinguished_name = subject\n[subject]\n")
     added = [word for extension in extensions for word in ("-addext", extension)]
-    made = ["openssl", "req", "-x509", "-config", config, *CURVE, "-days", DAYS, "-subj", subject]
-    run([*made, *added, *signer, "-keyout", key, "-out", certificate])
+    made = [
+        "openssl",
+        "req",
+        "-x509",
+        "-config",
+        str(config),
+        *CURVE,
+        "-days",
+        DAYS,
+        "-subj",
+        subject,
+    ]
+    run([*made, *added, *signer, "-keyout", str(key), "-out", str(certificate)])
     key.chmod(0o600)
 
 

@@ -35,7 +35,10 @@ def _mounts() -> list[str]:
 
 def _processes() -> list[str]:
     """Processes whose command line names the cluster's folder, or what its nodes see of it."""
-    words = (f"{layout.state()}/", layout.NODE_FOLDER, layout.NODE_BINARIES)
+    return _processes_of(f"{layout.state()}/", layout.NODE_FOLDER, layout.NODE_BINARIES)
+
+
+def _processes_of(*words: str) -> list[str]:
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
