@@ -22,24 +22,28 @@ def reason(seen: Observation) -> Refusal | None:
     Once the order is Destination, neither the caller nor the deletion of the object cancels
     (recovery rule R9): only the node agent's promise never to pivot under this token does (R4).
     """
-    switch, node = seen.switch, seen.switch.node
-    refused = node is not None and node.refused is True
+    switch = seen.switch
+    if switch.compute.handover is Handover.NOT_NEEDED:
+        return _failed(seen)
     if switch.order is Order.DESTINATION:
+        refused = switch.node is not None and switch.node.refused is True
         return _failed(seen) if refused else None  # row L17
-    if switch.spec.position is Position.SOURCE or switch.deleting:
+    if switch.spec.position is Position.SOURCE or switch.deleting or switch.order is Order.SOURCE:
         return _CANCELLED
-    mirror_failed = (
-        node is not None and node.last_error is not None and (node.last_error.reason == FAILED)
-    )
-    if switch.order is Order.SOURCE or (switch.order is Order.MIRRORED and mirror_failed):
+    if switch.order is Order.MIRRORED and _mirror_failed(seen):
         return _failed(seen)  # row L10
     return None
 
 
+def _mirror_failed(seen: Observation) -> bool:
+    node = seen.switch.node
+    return node is not None and node.last_error is not None and node.last_error.reason == FAILED
+
+
 def ended(seen: Observation) -> Refusal:
     """Why the switch went back to the source."""
-    asked = seen.switch.spec.position is Position.SOURCE or seen.switch.order is Order.NONE
-    return _CANCELLED if asked or seen.switch.deleting else _failed(seen)
+    failed = seen.switch.compute.handover is Handover.NOT_NEEDED
+    return _failed(seen) if failed else _CANCELLED
 
 
 def _failed(seen: Observation) -> Refusal:
@@ -54,7 +58,24 @@ def cancel(seen: Observation, why: Refusal) -> Step:
     if seen.switch.order is Order.NONE:
         end = undo.unlock(seen, why.reason, why.message, Position.SOURCE)
         return undo.before_any_order(seen, why) or end
-    return _instance_back(seen) or _order(seen, why) or _wait_for_node(seen) or _finish(seen, why)
+    return (
+        _turned_back(seen, why)
+        or _instance_back(seen)
+        or _order(seen, why)
+        or _wait_for_node(seen)
+        or _finish(seen, why)
+    )
+
+
+def _turned_back(seen: Observation, why: Refusal) -> Step | None:
+    """Record for good that Detour itself goes back; what the caller asked for is recorded already.
+
+    A failed mirror may mend. Without the record one operator would go on to the destination while
+    the hand-back of another, which it had decided on before, is still on its way.
+    """
+    if why.reason != FAILED or seen.switch.compute.handover is Handover.NOT_NEEDED:
+        return None
+    return record(seen, "Cancelling", why.message, handover=Handover.NOT_NEEDED)
 
 
 def _instance_back(seen: Observation) -> Step | None:
@@ -65,7 +86,9 @@ def _instance_back(seen: Observation) -> Step | None:
 def _order(seen: Observation, why: Refusal) -> Step | None:
     if seen.switch.order is Order.SOURCE:
         return None
-    return record(seen, why.reason, why.message, order=Order.SOURCE, handover=Handover.PENDING)
+    failed = why.reason == FAILED
+    handover = Handover.NOT_NEEDED if failed else Handover.PENDING
+    return record(seen, "Cancelling", why.message, order=Order.SOURCE, handover=handover)
 
 
 def _wait_for_node(seen: Observation) -> Step | None:

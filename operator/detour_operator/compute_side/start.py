@@ -14,7 +14,7 @@ ACCEPTED = "Accepted"
 
 def start(seen: Observation) -> Step:
     """The next step towards the order Overlay; each needs what the one before it left behind."""
-    refusal = preflight.refusal(seen)
+    refusal = preflight.refusal(seen) or undo.half_way(seen)
     if refusal is not None:
         return _step_back(seen, refusal)
     if not attempt.is_current(seen):

@@ -9,6 +9,17 @@ from detour_operator.compute_side.preflight import Refusal
 from detour_operator.compute_side.step import Step, record
 
 
+def half_way(seen: Observation) -> Refusal | None:
+    """A start that was given up is undone to its end, even if its reason has gone meanwhile.
+
+    Else another operator, late with putting the strategy back, would do so after the order Overlay.
+    """
+    compute = seen.switch.compute
+    if compute.strategy_before is None or compute.lock_proven:
+        return None
+    return Refusal("Preparing", "an earlier try is being undone before the next one")
+
+
 def before_any_order(seen: Observation, refusal: Refusal) -> Step | None:
     """The next step back to an untouched virtual machine; None once there.
 
