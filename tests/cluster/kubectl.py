@@ -41,6 +41,21 @@ class Kubectl:
         pairs = (line.split() for line in listed.splitlines())
         return {pair[0] for pair in pairs if pair[1:] == ["True"]}
 
+    def last_sign(self, node: str) -> str | None:
+        """When the node's kubelet last renewed its lease; None when nothing is known of one.
+
+        A node that has lost its power is Ready for almost a minute longer, but gives no sign.
+        """
+        words = ["--namespace=kube-node-lease", "-o=jsonpath={.spec.renewTime}"]
+        try:
+            return self("get", "lease", node, *words, "--request-timeout=5s") or None
+        except CommandError:
+            return None
+
+    def back(self, node: str, before: str | None) -> bool:
+        """Whether a node is Ready and has given a sign since `last_sign` was `before`."""
+        return self.last_sign(node) not in {None, before} and node in self.ready_nodes()
+
     def apply_storage(self) -> None:
         """Makes the classes local-path, local-path-second and shared, and waits for them.
 

@@ -96,12 +96,14 @@ class KindProvider:
         wait_until(lambda: not _running(container), f"the end of {container}")
 
     def power_on(self, node: str) -> None:
-        """Starts the node's container again and waits until the node is Ready."""
-        run(["docker", "start", _container(node)])
+        """Starts the node's container, unless it runs, and waits until the node is Ready."""
+        container = _container(node)
+        before = None if _running(container) else self._kubectl.last_sign(node)
+        run(["docker", "start", container])
         if node == CONTROL_PLANE:
             wait_until(self._kubectl.answers, "the API server", 300)
         else:
-            wait_until(lambda: node in self._kubectl.ready_nodes(), f"{node} to be Ready", 300)
+            wait_until(lambda: self._kubectl.back(node, before), f"{node} to be Ready", 300)
 
     def destroy(self) -> None:
         """Removes the cluster and its folder."""

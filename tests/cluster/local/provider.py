@@ -97,14 +97,15 @@ class LocalProvider:
 
     def power_on(self, node: str) -> None:
         """Starts a machine, unless it runs, and waits until it does its work."""
-        if machines.running(node) is None:
-            if node == CONTROL_PLANE:
+        if node == CONTROL_PLANE:
+            if machines.running(node) is None:
                 network.make_bridge()
                 machines.start(node, "control-plane.sh", [str(layout.folder(node))], network=False)
-            else:
-                _start(layout.node(node))
-        if node == CONTROL_PLANE:
             wait_until(self._kubectl.answers, "the API server")
+        elif machines.running(node) is None:
+            before = self._kubectl.last_sign(node)
+            _start(layout.node(node))
+            wait_until(lambda: self._kubectl.back(node, before), f"{node} to be Ready")
         else:
             wait_until(lambda: node in self._kubectl.ready_nodes(), f"{node} to be Ready")
 
