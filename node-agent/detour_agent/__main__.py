@@ -1,0 +1,89 @@
+"""The node agent: ``python -m detour_agent``."""
+
+import fcntl
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from detour_agent import logs
+from detour_agent.adapters.clock import MonotonicClock
+from detour_agent.adapters.files import make_folder
+from detour_agent.adapters.images import OverlayFiles
+from detour_agent.adapters.journal_files import FOLDER_MODE, JournalFiles
+from detour_agent.adapters.launchers import Launchers
+from detour_agent.adapters.libvirt_domain import start_event_loop
+from detour_agent.adapters.mounts import NodeMounts
+from detour_agent.adapters.processes import NodeProcesses
+from detour_agent.adapters.switches import Switches
+from detour_agent.domain.ports import Ports
+from detour_agent.loop import Loop
+from detour_agent.one_pass import Passes
+from detour_agent.settings import Settings, from_environment
+from detour_agent.steps.context import Switch
+
+log = logging.getLogger("detour_agent")
+
+
+def main() -> int:
+    """Run until the process is told to end."""
+    try:
+        settings = from_environment(os.environ)
+    except ValueError as error:
+        print(f"detour_agent: {error}", file=sys.stderr)  # noqa: T201 - logging is not set up yet
+        return 2
+    logs.set_up(settings.log_format)
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: _end(stopped))
+    make_folder(settings.state_dir, FOLDER_MODE)
+    lock = take_lock(settings.state_dir / "agent.lock")
+    start_event_loop()
+    log.info("started", extra={"node": settings.node_name})
+    agent(settings).run(stopped)
+    os.close(lock)
+    return 0
+
+
+def agent(settings: Settings) -> Loop:
+    """Put the agent together; all state is read by the passes, after the lock was taken."""
+    overlays = OverlayFiles(settings.state_dir)
+    launchers = Launchers()
+    ports = Ports(
+        journal=JournalFiles(settings.state_dir),
+        images=overlays,
+        mounts=NodeMounts(overlays),
+        processes=NodeProcesses(),
+        clock=MonotonicClock(),
+        connect=launchers.connect,
+    )
+    switches = Switches(settings.node_name)
+
+    def forget(switch: Switch) -> None:
+        launchers.forget(switch.compute.domain or "", switch.volume)
+
+    return Loop(switches, lambda: Passes(ports, switches), forget)
+
+
+def take_lock(path: Path) -> int:
+    """Wait until no other agent acts on this node; the lock goes with the process."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        log.info("waiting for the agent before this one to end")
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return descriptor
+
+
+def _end(stopped: threading.Event) -> None:
+    """End now: every effect is safe to be cut off, and a call that hangs would hold it up."""
+    stopped.set()
+    logging.shutdown()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""Overlays as files: ``<state>/switches/<switch uid>/overlay/<name>``, made by ``qemu-img``."""
+
+import os
+from pathlib import Path
+
+from detour_agent.adapters.files import make_folder, sync_file, sync_folder
+from detour_agent.adapters.journal_files import plain_name
+from detour_agent.adapters.process import run
+from detour_agent.domain.ports import OverlayImage
+from detour_agent.errors import StepFailed
+from detour_crds.names import QEMU_UID
+
+OPTIONS = "extended_l2=on,cluster_size=128k"
+"""4 KiB subclusters: random writes cost what they weigh, by default ten times that (measured)."""
+FOLDER_MODE = 0o711
+SECTOR_BYTES = 512
+
+
+class OverlayFiles:
+    """Implements ``Images``."""
+
+    def __init__(self, state: Path, owner: int = QEMU_UID) -> None:
+        self._state = state
+        self._owner = owner
+
+    def folder(self, switch_uid: str) -> Path:
+        """The directory that the launcher gets to see."""
+        return self._state / "switches" / plain_name(switch_uid) / "overlay"
+
+    def create(self, switch_uid: str, name: str, spec: OverlayImage) -> None:
+        """Create the overlay unless it is there.
+
+        ``-u``: the source is not to be found here under the path it has in the launcher. The size
+        is explicit, since qemu-img could not find it out.
+
+        Raises:
+            StepFailed: qemu-img refused, or the disk is full.
+        """
+        path = self.folder(switch_uid) / plain_name(name)
+        if path.exists():
+            return
+        try:
+            make_folder(path.parent, FOLDER_MODE)
+            label(path.parent, spec.se_linux_level)
+            self._create(path, spec)
+        except OSError as error:
+            raise StepFailed("OverlayNotCreated", f"{path}: {error}") from error
+
+    def present(self, switch_uid: str, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of the names whose file is there."""
+        there = self.found(switch_uid)
+        return tuple(name for name in names if name in there)
+
+    def found(self, switch_uid: str) -> tuple[str, ...]:
+        """Every overlay file that is there, complete or not."""
+        folder = self.folder(switch_uid)
+        return tuple(sorted(path.name for path in folder.glob("overlay-*.qcow2")))
+
+    def allocated_bytes(self, switch_uid: str, name: str) -> int:
+        """Bytes the overlay takes on disk, 0 if it is not there."""
+        try:
+            return (self.folder(switch_uid) / name).stat().st_blocks * SECTOR_BYTES
+        except FileNotFoundError:
+            return 0
+
+    def remove(self, switch_uid: str, names: tuple[str, ...]) -> None:
+        """Remove the overlays that are there.
+
+        Raises:
+            StepFailed: one cannot be removed.
+        """
+        folder = self.folder(switch_uid)
+        try:
+            for name in names:
+                (folder / plain_name(name)).unlink(missing_ok=True)
+            for part in folder.glob(".*.part"):
+                part.unlink()
+            if folder.is_dir():
+                sync_folder(folder)
+        except OSError as error:
+            raise StepFailed("OverlayNotRemoved", f"{folder}: {error}") from error
+
+    def _create(self, path: Path, spec: OverlayImage) -> None:
+        part = path.with_name(f".{path.name}.part")
+        part.unlink(missing_ok=True)
+        done = run(create_command(part, spec))
+        if done.exit_code != 0:
+            raise StepFailed("OverlayNotCreated", done.errors.strip() or "qemu-img failed")
+        os.chown(part, self._owner, self._owner)
+        part.chmod(0o600)
+        label(part, spec.se_linux_level)
+        sync_file(part)
+        # A link and not a rename: it never takes the place of an overlay that is in use.
+        os.link(part, path)
+        part.unlink()
+        sync_folder(path.parent)
+
+
+def create_command(path: Path, spec: OverlayImage) -> list[str]:
+    """qemu-img's command line."""
+    return [
+        *("qemu-img", "create", "-q", "-u", "-f", "qcow2", "-o", OPTIONS),
+        *("-b", spec.backing, "-F", "raw", str(path), str(spec.virtual_size_bytes)),
+    ]
+
+
+def label(path: Path, level: str) -> None:
+    """Give a file the guest's SELinux level, without which its QEMU may not open it."""
+    if level:
+        context = f"system_u:object_r:container_file_t:{level}\0"
+        os.setxattr(path, "security.selinux", context.encode(), follow_symlinks=False)

@@ -1,0 +1,132 @@
+"""This node's AttachmentSwitches: watched by a server-side selector, ``status.node`` written.
+
+The agent reads and writes no other object.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import kubernetes
+import urllib3
+
+from detour_agent.errors import NotYet, Unreachable
+from detour_agent.steps.context import Switch
+from detour_crds.attachment_switch import AttachmentSwitchStatus, Compute, Node
+from detour_crds.names import ATTACHMENT_SWITCHES, GROUP, VERSION
+from detour_crds.serialise import parse
+
+CONNECT_SECONDS = 5
+READ_SECONDS = 30
+WATCH_SECONDS = 300
+"""The server ends a watch after this long; it is begun again where it ended."""
+GONE = 410
+UNSENT_CODES = frozenset({404, 409, 422})
+
+
+class Switches:
+    """The switches whose ``status.compute.node`` is this node."""
+
+    def __init__(self, node: str) -> None:
+        try:
+            kubernetes.config.load_incluster_config()  # type: ignore[no-untyped-call]
+        except kubernetes.config.ConfigException:
+            kubernetes.config.load_kube_config()  # type: ignore[no-untyped-call]
+        self._api: Any = kubernetes.client.CustomObjectsApi()
+        self._resource: dict[str, Any] = {
+            "group": GROUP,
+            "version": VERSION,
+            "plural": ATTACHMENT_SWITCHES,
+        }
+        self._selector = f"status.compute.node={node}"
+
+    def list(self) -> tuple[list[dict[str, Any]], str]:
+        """Every switch of this node, and the version a watch goes on from.
+
+        Raises:
+            Unreachable: the API did not answer, or not as it should.
+        """
+        try:
+            found = self._api.list_cluster_custom_object(
+                **self._resource,
+                field_selector=self._selector,
+                _request_timeout=(CONNECT_SECONDS, READ_SECONDS),
+            )
+        except (kubernetes.client.ApiException, urllib3.exceptions.HTTPError) as error:
+            raise unreachable(error) from error
+        return list(found["items"]), str(found["metadata"]["resourceVersion"])
+
+    def watch(self, version: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Events from a version on: their type (ADDED, MODIFIED, DELETED) and the object.
+
+        Raises:
+            NotYet: the version is too old; list again.
+            Unreachable: the connection broke.
+        """
+        watch: Any = kubernetes.watch.Watch  # it has no annotations
+        stream = watch().stream(
+            self._api.list_cluster_custom_object,
+            **self._resource,
+            field_selector=self._selector,
+            resource_version=version,
+            allow_watch_bookmarks=True,
+            timeout_seconds=WATCH_SECONDS,
+            _request_timeout=(CONNECT_SECONDS, WATCH_SECONDS + READ_SECONDS),
+        )
+        try:
+            for event in stream:
+                yield event["type"], event["object"]
+        except kubernetes.client.ApiException as error:
+            if error.status == GONE:
+                raise NotYet("ListAgain", "the watch is too old") from error
+            raise unreachable(error) from error
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise unreachable(error) from error
+
+    def patch_node(self, switch: Switch, patch: dict[str, Any]) -> dict[str, Any]:
+        """Change ``status.node`` by a merge patch; the object as it is now.
+
+        Raises:
+            NotYet: the object is gone or another one.
+            Unreachable: the API did not answer.
+        """
+        body = {"metadata": {"uid": switch.uid}, "status": {"node": patch}}
+        try:
+            changed: dict[str, Any] = self._api.patch_namespaced_custom_object_status(
+                **self._resource,
+                namespace=switch.namespace,
+                name=switch.name,
+                body=body,
+                _content_type="application/merge-patch+json",
+                _request_timeout=(CONNECT_SECONDS, READ_SECONDS),
+            )
+        except kubernetes.client.ApiException as error:
+            if error.status in UNSENT_CODES:
+                raise NotYet("StatusRefused", f"{error.status} {error.reason}") from error
+            raise unreachable(error) from error
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise unreachable(error) from error
+        return changed
+
+
+def read_switch(value: dict[str, Any]) -> Switch:
+    """The agent's view of an AttachmentSwitch.
+
+    Raises:
+        ValueError: the object is not one.
+    """
+    metadata, spec = value["metadata"], value["spec"]
+    status = parse(AttachmentSwitchStatus, value.get("status"))
+    return Switch(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        uid=metadata["uid"],
+        volume=spec["volume"],
+        virtual_machine=spec["virtualMachine"]["name"],
+        compute=status.compute or Compute(),
+        node=status.node or Node(),
+    )
+
+
+def unreachable(error: Exception) -> Unreachable:
+    """Why the API could not be asked."""
+    return Unreachable("ApiUnreachable", str(error).splitlines()[0] if str(error) else repr(error))

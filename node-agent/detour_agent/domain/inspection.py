@@ -1,0 +1,89 @@
+"""Whether a running guest's disk can be moved live, from one look; each refusal has its reason."""
+
+from collections.abc import Callable
+
+from detour_agent.domain.chain import BLOCK_JOB_NONE, FORMATLESS, Disk, Known, Report, same_path
+from detour_crds.attachment_switch import Inspection
+
+OLDEST_LIBVIRT = 11_001_000
+"""libvirt 11.1.0: since then the storage backend for files is compiled in, without which an
+external snapshot onto a file fails (libvirt's NEWS; KubeVirt facts 1.1)."""
+ACCEPTED = "Accepted"
+
+Refusal = tuple[str, str]
+
+
+def inspect(report: Report, known: Known, virtual_size_bytes: int) -> Inspection:
+    """The result of the inspection before the start."""
+    reason, message = _refusal(report, known) or (ACCEPTED, "")
+    return Inspection(
+        reason=reason,
+        message=message or None,
+        libvirt_version=report.libvirt_version,
+        virtual_size_bytes=virtual_size_bytes or None,
+    )
+
+
+def _refusal(report: Report, known: Known) -> Refusal | None:
+    if report.libvirt_version < OLDEST_LIBVIRT:
+        return "LauncherTooOld", (
+            f"the guest's launcher has libvirt {version_text(report.libvirt_version)}; a live move"
+            " needs 11.1.0 or later (KubeVirt 1.8 or later). Move the volume while the virtual"
+            " machine is stopped, or upgrade KubeVirt and restart it"
+        )
+    if report.disk is None:
+        return "DiskNotFound", "the running domain has no disk for this volume"
+    for check in CHECKS:
+        refusal = check(report.disk, known)
+        if refusal:
+            return refusal
+    if report.job.kind != BLOCK_JOB_NONE or report.disk.mirror is not None:
+        return (
+            "BlockJobRunning",
+            "a block job of others runs on this disk; wait for its end",
+        )
+    if report.monitor is not None and report.monitor.top.driver not in FORMATLESS:
+        return "ChainNotPlain", f"QEMU has a {report.monitor.top.driver} image on top"
+    return None
+
+
+def version_text(version: int) -> str:
+    """Libvirt's version number as people write it."""
+    return f"{version // 1_000_000}.{version // 1000 % 1000}.{version % 1000}"
+
+
+def _kind(disk: Disk, _known: Known) -> Refusal | None:
+    if disk.device != "disk":
+        return "DiskKindNotSupported", f"a {disk.device} cannot be moved live"
+    if disk.kind == "block":
+        return "NotYetSupported", "volumes of mode Block cannot be moved live yet"
+    if disk.kind != "file":
+        return "DiskKindNotSupported", f"a disk of type {disk.kind} cannot be moved live"
+    return None
+
+
+def _sharing(disk: Disk, _known: Known) -> Refusal | None:
+    if disk.shareable:
+        return "DiskShareable", "others may write to a shareable disk; it cannot be moved live"
+    if disk.read_only:
+        return "DiskReadOnly", "a read-only disk has no writes to divert"
+    return None
+
+
+def _layers(disk: Disk, known: Known) -> Refusal | None:
+    if disk.has_data_store:
+        return "ChangedBlockTracking", "changed block tracking is on for this disk"
+    formats = tuple(layer.format for layer in disk.layers)
+    if formats != ("raw",):
+        return "ChainNotPlain", (
+            f"the disk has the layers {', '.join(formats) or 'none'}; one raw image is needed"
+        )
+    file = disk.layers[0].file
+    if "/hotplug-disks/" in file:
+        return "VolumeHotplugged", "KubeVirt would unplug a hotplugged volume; it cannot be moved"
+    if not same_path(file, known.canonical):
+        return "ChainNotPlain", f"the disk's image is at {file}, not at {known.canonical}"
+    return None
+
+
+CHECKS: tuple[Callable[[Disk, Known], Refusal | None], ...] = (_kind, _sharing, _layers)

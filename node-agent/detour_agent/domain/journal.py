@@ -1,0 +1,90 @@
+"""The record beside the overlay: what is intended, written before each effect.
+
+It beats the API wherever the two differ, and it is what an administrator finds on the disk of a
+dead node. A record that is there and cannot be read is not a missing one.
+"""
+
+import dataclasses
+import json
+from typing import Any
+
+from detour_crds.attachment_switch import Identity, Stage
+from detour_crds.serialise import parse, serialise
+
+VERSION = 1
+MAX_START_TRIES = 3
+"""Overlay names handed to libvirt before the start is given up. A daemon that was killed can leave
+nodes in QEMU that make the first retry fail; the second one works (measured)."""
+MAX_MIRROR_TRIES = 3
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One switch's journal."""
+
+    version: int = VERSION
+    switch_uid: str
+    namespace: str
+    name: str
+    token: str
+    volume: str
+    domain: str
+    stage: Stage
+    overlays: tuple[str, ...] = ()
+    """File names, each journalled before it is created."""
+    tried: int = 0
+    """How many of the names may have been handed to libvirt."""
+    healing: bool = False
+    mirror_tries: int = 0
+    source: Identity | None = None
+    destination: Identity | None = None
+    virtual_size_bytes: int = 0
+
+
+class UnreadableJournalError(ValueError):
+    """The journal is there and does not say what it must."""
+
+
+def encode(record: Record) -> str:
+    """The record as the text of its file."""
+    return json.dumps(serialise(record), indent=2, sort_keys=True) + "\n"
+
+
+def decode(text: str) -> Record:
+    """Read a record back.
+
+    Raises:
+        UnreadableJournalError: it is not JSON, of another version, or lacks a field.
+    """
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise UnreadableJournalError(f"not JSON: {error}") from error
+    if not isinstance(value, dict) or value.get("version") != VERSION:
+        raise UnreadableJournalError(f"not a journal of version {VERSION}")
+    return _record(value)
+
+
+def _record(value: dict[str, Any]) -> Record:
+    try:
+        return parse(Record, value)
+    except (TypeError, ValueError) as error:
+        raise UnreadableJournalError(f"not a complete record: {error}") from error
+
+
+def overlay_name(uid: str, attempt: int, number: int) -> str:
+    """A fresh file name for each try: an old overlay is never taken up by accident."""
+    return f"overlay-{uid[:8]}-{attempt}-{number}.qcow2"
+
+
+def start_tries_left(record: Record) -> bool:
+    """Whether the start may be tried (again)."""
+    return record.tried < MAX_START_TRIES
+
+
+def with_next_overlay(record: Record, attempt: int) -> Record:
+    """The record with a name that libvirt has not seen; itself if its last name is one."""
+    if record.tried < len(record.overlays):
+        return record
+    name = overlay_name(record.switch_uid, attempt, len(record.overlays) + 1)
+    return dataclasses.replace(record, overlays=(*record.overlays, name))

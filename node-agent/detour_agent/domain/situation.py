@@ -1,0 +1,80 @@
+"""What is wanted of one disk and what was seen of it, reduced to what the decision depends on."""
+
+import dataclasses
+from enum import StrEnum
+
+from detour_crds.attachment_switch import Order, Qemu, Stage, Top
+
+
+class Job(StrEnum):
+    """The block job of the disk; ENDING while libvirt completes or aborts it."""
+
+    NONE = "none"
+    MIRROR = "mirror"
+    MIRROR_READY = "mirror-ready"
+    COMMIT = "commit"
+    COMMIT_READY = "commit-ready"
+    ENDING = "ending"
+    FOREIGN = "foreign"
+    UNKNOWN = "unknown"
+
+
+class PathImage(StrEnum):
+    """The image that the canonical path names inside the launcher, by identity."""
+
+    SOURCE = "source"
+    DESTINATION = "destination"
+    FOREIGN = "foreign"
+    UNKNOWN = "unknown"
+
+
+class Target(StrEnum):
+    """Whether the destination can take the merge."""
+
+    GOOD = "good"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+class Libvirt(StrEnum):
+    """Whether libvirt's XML says what QEMU says.
+
+    SETTLING is a disagreement too young to judge: a call may still be under way in the daemon.
+    """
+
+    AGREES = "agrees"
+    SETTLING = "settling"
+    STALE = "stale"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What the compute side asked for, and what it was told so far under this token."""
+
+    order: Order
+    reported: Order = Order.NONE
+    ever_reported: bool = False
+    """A stage beyond ``none`` stands in the API: a missing journal was there once."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One look: QEMU's own answer, the journal, the mounts."""
+
+    qemu: Qemu = Qemu.RUNNING
+    top: Top
+    stage: Stage
+    job: Job = Job.NONE
+    path: PathImage = PathImage.SOURCE
+    target: Target = Target.UNKNOWN
+    libvirt: Libvirt = Libvirt.AGREES
+    overlay_present: bool = True
+    """The file of a journalled overlay is on the node's disk."""
+    base_is_source: bool = False
+    """QEMU holds the source writable and the destination not."""
+    source_open: bool = True
+    source_writable: bool = False
+    healing: bool = False
+    """The journal says that a commit undoes a start libvirt lost sight of; it is no cancel."""
+    tries_left: bool = True
+    """Another overlay name may be journalled for the start."""

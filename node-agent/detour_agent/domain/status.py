@@ -1,0 +1,165 @@
+"""What is reported in ``status.node``, from one look and the row it fell on."""
+
+import dataclasses
+
+from detour_agent.domain.chain import JobInfo
+from detour_agent.domain.journal import Record
+from detour_agent.domain.situation import Job, Libvirt, Seen, Target, Wanted
+from detour_agent.domain.step import Action, Step
+from detour_crds.attachment_switch import (
+    Inspection,
+    LastError,
+    Merge,
+    Node,
+    Order,
+    OverlayFile,
+    Qemu,
+    Stage,
+    Stopped,
+    Top,
+)
+from detour_crds.volume_migration import Pauses
+
+AHEAD = frozenset({Stage.OVERLAY, Stage.REFUSED})
+MERGING = frozenset({Job.MIRROR, Job.MIRROR_READY, Job.COMMIT, Job.COMMIT_READY})
+STOP_MESSAGES = {
+    "ChainAgainstRecord": (
+        "QEMU runs on another image than the journal allows. Everything is kept; compare"
+        " query-block in the guest's launcher with the journal on the node"
+    ),
+    "ForeignChain": (
+        "QEMU's chain, its block job or the volume's path is not of this move (a snapshot or"
+        " backup by others?). Nothing is touched; take it away and the move goes on"
+    ),
+    "StartFailed": (
+        "the writes could not be diverted in three tries; the guest runs on the source as"
+        " before. See lastError, then cancel"
+    ),
+    "OverlayMissing": (
+        "the guest is gone and its overlay is not on this node's disk. Source and destination"
+        " are kept; restore the overlay file or decide which one counts"
+    ),
+    "LibvirtStale": (
+        "libvirt lost sight of the overlay the guest runs on and cannot merge it. Cancel, or"
+        " stop the guest"
+    ),
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What goes into the report beside the decision."""
+
+    token: str | None
+    record: Record | None = None
+    overlays: tuple[str, ...] = ()
+    overlay_bytes: int = 0
+    job: JobInfo = dataclasses.field(default_factory=JobInfo)
+    inspection: Inspection | None = None
+    pauses: Pauses = dataclasses.field(default_factory=Pauses)
+    error: LastError | None = None
+
+
+def node_status(wanted: Wanted, seen: Seen, step: Step, facts: Facts, before: Node) -> Node:
+    """The report; ``before`` is the last one of the same attempt."""
+    record = facts.record
+    return Node(
+        token=facts.token,
+        observed_order=wanted.order,
+        stage=_stage(wanted, seen),
+        reached=reached(wanted, seen, step, before.reached or Order.NONE),
+        top=seen.top,
+        qemu=seen.qemu,
+        row=step.row,
+        refused=True if seen.stage is Stage.REFUSED else None,
+        stopped=_stopped(step),
+        inspection=facts.inspection or before.inspection,
+        overlay=_overlay(facts),
+        merge=_merge(seen, facts.job),
+        source=record.source if record else None,
+        destination=record.destination if record else None,
+        pauses=_pauses(facts.pauses, before.pauses),
+        last_error=_error(seen, facts.error),
+    )
+
+
+def reached(wanted: Wanted, seen: Seen, step: Step, before: Order) -> Order:
+    """The order that holds now, as seen in QEMU; what it was where nothing could be seen."""
+    if seen.stage is Stage.DONE and seen.qemu is Qemu.GONE:
+        return Order.DESTINATION
+    if seen.stage is Stage.CANCELLED and seen.qemu is Qemu.GONE:
+        return Order.SOURCE
+    if step.row == "U1" or step.action is Action.STOP or seen.qemu is not Qemu.RUNNING:
+        return before
+    if seen.top is Top.OVERLAY:
+        return _reached_on_overlay(seen)
+    if seen.top is Top.DESTINATION:
+        done = seen.stage is Stage.DONE and (not seen.source_open or before is Order.DESTINATION)
+        return Order.DESTINATION if done else before
+    cancelled = step.row in ("L3", "C10", "C11")
+    return Order.SOURCE if cancelled and wanted.order is Order.SOURCE else Order.NONE
+
+
+def _reached_on_overlay(seen: Seen) -> Order:
+    if seen.stage in AHEAD:
+        return Order.OVERLAY
+    if seen.stage in (Stage.MIRROR, Stage.PIVOT):
+        return Order.MIRRORED if seen.job is Job.MIRROR_READY else Order.OVERLAY
+    return Order.NONE
+
+
+def _stage(wanted: Wanted, seen: Seen) -> Stage:
+    """A journal that was never needed is not a missing one."""
+    needed = wanted.ever_reported or wanted.order is not Order.NONE
+    return Stage.NONE if seen.stage is Stage.MISSING and not needed else seen.stage
+
+
+def _stopped(step: Step) -> Stopped | None:
+    if step.action is not Action.STOP:
+        return None
+    return Stopped(reason=step.reason, message=STOP_MESSAGES.get(step.reason, step.reason))
+
+
+def _overlay(facts: Facts) -> OverlayFile | None:
+    if not facts.overlays:
+        return None
+    named = facts.record.overlays if facts.record else ()
+    name = named[-1] if named and named[-1] in facts.overlays else facts.overlays[-1]
+    return OverlayFile(name=name, bytes=facts.overlay_bytes)
+
+
+def _merge(seen: Seen, job: JobInfo) -> Merge | None:
+    if seen.job not in MERGING or job.total <= 0:
+        return None
+    return Merge(bytes_done=job.done, bytes_total=job.total)
+
+
+def _pauses(new: Pauses, old: Pauses | None) -> Pauses | None:
+    before = old or Pauses()
+    pauses = Pauses(
+        start_milliseconds=new.start_milliseconds or before.start_milliseconds,
+        pivot_milliseconds=new.pivot_milliseconds or before.pivot_milliseconds,
+        end_milliseconds=new.end_milliseconds or before.end_milliseconds,
+    )
+    return None if pauses == Pauses() else pauses
+
+
+def _error(seen: Seen, error: LastError | None) -> LastError | None:
+    if seen.stage is Stage.REFUSED or _destination_failed(seen):
+        detail = f": {error.message}" if error and error.message else ""
+        return LastError(
+            reason="DestinationFailed",
+            message=f"the overlay cannot be merged onto the destination{detail}",
+        )
+    if seen.top is Top.DESTINATION and seen.libvirt is Libvirt.STALE:
+        return LastError(
+            reason="LibvirtStale",
+            message="the guest runs on the destination, but libvirt's XML does not say so; it does"
+            " so again after the next restart of the virtual machine",
+        )
+    return error
+
+
+def _destination_failed(seen: Seen) -> bool:
+    idle = seen.top is Top.OVERLAY and seen.job is Job.NONE
+    return idle and seen.stage is Stage.MIRROR and seen.target is Target.FAILED

@@ -1,0 +1,172 @@
+"""One pass over one switch: look, decide, carry out, report."""
+
+import dataclasses
+import logging
+from typing import Any, Protocol
+
+from detour_agent.domain.chain import JobInfo
+from detour_agent.domain.decisions import decide
+from detour_agent.domain.ports import Ports
+from detour_agent.domain.situation import Seen
+from detour_agent.domain.status import Facts, node_status
+from detour_agent.domain.step import Action, Step
+from detour_agent.errors import DetourError, InvariantBroken, NotYet, StepFailed, Unreachable
+from detour_agent.publishing import Publisher
+from detour_agent.steps import inspect
+from detour_agent.steps.carry_out import PASSIVE, carry_out
+from detour_agent.steps.context import Look, Memory, Pass, Switch, error_of
+from detour_crds.attachment_switch import Node, Order, Qemu, Stage, Stopped, Top
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 0.0
+BUSY_SECONDS = 0.5
+"""How soon a job under way on this node is looked at again; this asks libvirt, not the API."""
+UNSEEN_SECONDS = 2.0
+ON_OVERLAY_SECONDS = 10.0
+IDLE_SECONDS = 30.0
+LONGEST_BACK_OFF_SECONDS = 30.0
+ENDED_ROWS = frozenset({"L3", "L20", "C11", "D3", "D9"})
+
+
+class StatusWriter(Protocol):
+    """Writes ``status.node`` of a switch."""
+
+    def patch_node(self, switch: Switch, patch: dict[str, Any]) -> dict[str, Any]:
+        """Send a merge patch; errors ``NotYet`` and ``Unreachable``."""
+
+
+@dataclasses.dataclass(slots=True)
+class Passes:
+    """The passes over one switch, one after the other."""
+
+    ports: Ports
+    writer: StatusWriter
+    memory: Memory = dataclasses.field(default_factory=Memory)
+    publisher: Publisher = dataclasses.field(default_factory=Publisher)
+    _logged: tuple[object, ...] = ()
+
+    def run(self, switch: Switch) -> tuple[Switch, float | None]:
+        """Make one pass; the switch as it is then, and seconds until the next one.
+
+        None: only an event can bring something new.
+        """
+        if not switch.compute.token:
+            return switch, None
+        try:
+            look = inspect.look(switch, self.ports, self.memory)
+        except InvariantBroken as error:
+            return self._stop(switch, error)
+        step = decide(look.wanted, look.seen)
+        self._log(switch, look.seen, step)
+        if step.action in PASSIVE:
+            return self._report(switch, look, step)
+        try:
+            carry_out(step, Pass(switch=switch, look=look, ports=self.ports, memory=self.memory))
+        except InvariantBroken as error:
+            return self._stop(switch, error)
+        except (NotYet, Unreachable, StepFailed) as error:
+            return self._failed(switch, look, step, error)
+        self.memory.failures = 0
+        self.memory.last_error = None
+        return switch, AT_ONCE
+
+    def _report(self, switch: Switch, look: Look, step: Step) -> tuple[Switch, float | None]:
+        before = _same_attempt(switch)
+        changed = self._publish(switch, _report_of(switch, look, step, self.memory))
+        reached_more = _same_attempt(changed).reached != before.reached
+        return changed, AT_ONCE if reached_more else _delay(step, look)
+
+    def _failed(
+        self, switch: Switch, look: Look, step: Step, error: DetourError
+    ) -> tuple[Switch, float | None]:
+        """Show the error and try again, later each time."""
+        self.memory.failures += 1
+        self.memory.last_error = error_of(error)
+        log.warning("%s failed: %s", step.action, error, extra=_about(switch, look.seen, step))
+        changed = self._publish(switch, _report_of(switch, look, step, self.memory))
+        delay = BUSY_SECONDS * 2 ** min(self.memory.failures - 1, 6)
+        return changed, min(delay, LONGEST_BACK_OFF_SECONDS)
+
+    def _stop(self, switch: Switch, error: InvariantBroken) -> tuple[Switch, float | None]:
+        """Touch nothing and say why; what can be known without the journal is unknown here."""
+        log.error("stopped: %s", error, extra={"switch": f"{switch.namespace}/{switch.name}"})
+        node = dataclasses.replace(
+            _same_attempt(switch),
+            token=switch.compute.token,
+            observed_order=switch.compute.order or Order.NONE,
+            top=Top.UNKNOWN,
+            qemu=Qemu.UNKNOWN,
+            stopped=Stopped(reason=error.reason, message=error.message),
+        )
+        return self._publish(switch, node), IDLE_SECONDS
+
+    def _publish(self, switch: Switch, node: Node) -> Switch:
+        """Send what is new; what could not be sent is sent by a later pass."""
+        now = self.ports.clock.now()
+        patch = self.publisher.patch(switch.node, node, now)
+        if not patch:
+            return switch
+        try:
+            self.writer.patch_node(switch, patch)
+        except (NotYet, Unreachable) as error:
+            log.warning(
+                "status not written: %s",
+                error,
+                extra={"switch": f"{switch.namespace}/{switch.name}"},
+            )
+            return switch
+        self.publisher.written(now)
+        return dataclasses.replace(switch, node=node)
+
+    def _log(self, switch: Switch, seen: Seen, step: Step) -> None:
+        """Say each new thing once, and every effect before it is tried."""
+        now = (step.row, step.action, seen.stage, seen.top, seen.qemu, switch.compute.order)
+        if now != self._logged or step.action not in PASSIVE:
+            self._logged = now
+            reason = f" ({step.reason})" if step.reason else ""
+            log.info("%s%s", step.action, reason, extra=_about(switch, seen, step))
+
+
+def _about(switch: Switch, seen: Seen, step: Step) -> dict[str, str]:
+    return {
+        "switch": f"{switch.namespace}/{switch.name}",
+        "vm": switch.virtual_machine,
+        "node": switch.compute.node or "",
+        "stage": str(seen.stage),
+        "row": step.row,
+    }
+
+
+def _same_attempt(switch: Switch) -> Node:
+    """The last report, as far as it is of this attempt."""
+    return switch.node if switch.node.token == switch.compute.token else Node()
+
+
+def _report_of(switch: Switch, look: Look, step: Step, memory: Memory) -> Node:
+    facts = Facts(
+        token=switch.compute.token,
+        record=look.record,
+        overlays=look.overlays,
+        overlay_bytes=look.overlay_bytes,
+        job=_job(look),
+        inspection=look.inspection,
+        pauses=memory.pauses,
+        error=memory.last_error or look.problem,
+    )
+    return node_status(look.wanted, look.seen, step, facts, _same_attempt(switch))
+
+
+def _job(look: Look) -> JobInfo:
+    return look.report.job if look.report else JobInfo()
+
+
+def _delay(step: Step, look: Look) -> float | None:
+    if step.action is Action.WAIT:
+        return UNSEEN_SECONDS if look.problem else BUSY_SECONDS
+    if step.row == "L6":
+        return ON_OVERLAY_SECONDS
+    reported = look.wanted.reported in (Order.SOURCE, Order.DESTINATION)
+    ended = step.row in ENDED_ROWS and reported
+    tombstone = look.seen.stage in (Stage.DONE, Stage.CANCELLED, Stage.NONE, Stage.MISSING)
+    return None if ended and tombstone else IDLE_SECONDS

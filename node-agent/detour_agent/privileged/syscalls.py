@@ -1,0 +1,78 @@
+"""System calls that Python has no function for.
+
+The numbers of the newer calls are the same on every architecture.
+"""
+
+import ctypes
+import os
+from typing import Final
+
+OPEN_TREE: Final = 428
+MOVE_MOUNT: Final = 429
+OPENAT2: Final = 437
+
+OPEN_TREE_CLONE: Final = 1
+OPEN_TREE_CLOEXEC: Final = os.O_CLOEXEC
+AT_EMPTY_PATH: Final = 0x1000
+MOVE_MOUNT_F_EMPTY_PATH: Final = 0x4
+MOVE_MOUNT_T_EMPTY_PATH: Final = 0x40
+CLONE_NEWNS: Final = 0x00020000
+MNT_DETACH: Final = 2
+UMOUNT_NOFOLLOW: Final = 8
+RESOLVE_NO_MAGICLINKS: Final = 0x02
+RESOLVE_NO_SYMLINKS: Final = 0x04
+RESOLVE_BENEATH: Final = 0x08
+RESOLVE_IN_ROOT: Final = 0x10
+
+_C = ctypes.CDLL(None, use_errno=True)
+
+
+class _OpenHow(ctypes.Structure):
+    """``struct open_how`` (openat2(2))."""
+
+    _fields_ = (
+        ("flags", ctypes.c_uint64),
+        ("mode", ctypes.c_uint64),
+        ("resolve", ctypes.c_uint64),
+    )
+
+
+def open_beneath(folder: int, path: str, flags: int, resolve: int) -> int:
+    """``openat2``: a path relative to a directory, with limits on how it is resolved.
+
+    Raises:
+        OSError: it is not there, or the limits forbid it (ELOOP, EXDEV).
+    """
+    how = _OpenHow(flags | os.O_CLOEXEC, 0, resolve)
+    size = ctypes.sizeof(how)
+    name = path.encode()
+    return _checked(_C.syscall(OPENAT2, folder, name, ctypes.byref(how), size), path)
+
+
+def clone_mount(folder: int) -> int:
+    """A detached copy of the mount below an open directory (``open_tree``)."""
+    flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH
+    return _checked(_C.syscall(OPEN_TREE, folder, b"", flags), "open_tree")
+
+
+def attach_mount(mount: int, folder: int) -> None:
+    """Put a detached mount over an open directory (``move_mount``)."""
+    flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH
+    _checked(_C.syscall(MOVE_MOUNT, mount, b"", folder, b"", flags), "move_mount")
+
+
+def enter_mount_namespace(namespace: int) -> None:
+    """Enter a mount namespace; the process's root becomes that namespace's."""
+    _checked(_C.setns(namespace, CLONE_NEWNS), "setns")
+
+
+def detach_mount(name: str) -> None:
+    """Take the top mount off a directory of the working directory, lazily."""
+    _checked(_C.umount2(name.encode(), MNT_DETACH | UMOUNT_NOFOLLOW), name)
+
+
+def _checked(result: int, what: str) -> int:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), what)
+    return result

@@ -1,0 +1,35 @@
+"""The agent's settings, from the environment, checked once."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+LOG_FORMATS: Final = ("json", "text")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the agent is told from outside."""
+
+    node_name: str
+    state_dir: Path
+    log_format: str = "json"
+
+
+def from_environment(environment: Mapping[str, str]) -> Settings:
+    """Read the settings.
+
+    Raises:
+        ValueError: one is missing or makes no sense.
+    """
+    node = environment.get("DETOUR_NODE_NAME", "")
+    if not node:
+        raise ValueError("DETOUR_NODE_NAME is not set")
+    state = Path(environment.get("DETOUR_STATE_DIR", "/var/lib/detour"))
+    if not state.is_absolute():
+        raise ValueError("DETOUR_STATE_DIR is not an absolute path")
+    log_format = environment.get("DETOUR_LOG_FORMAT", "json")
+    if log_format not in LOG_FORMATS:
+        raise ValueError(f"DETOUR_LOG_FORMAT is not one of {', '.join(LOG_FORMATS)}")
+    return Settings(node_name=node, state_dir=state, log_format=log_format)

@@ -1,0 +1,237 @@
+"""Looks at one switch: journal, processes, libvirt, QEMU, mounts; changes nothing."""
+
+import dataclasses
+
+from detour_agent.domain import chain, inspection, journal
+from detour_agent.domain.chain import Known, OpenFile, Report
+from detour_agent.domain.journal import Record
+from detour_agent.domain.ports import BlockDomain, ImageFile, Ports, Process
+from detour_agent.domain.situation import Job, Libvirt, PathImage, Seen, Target, Wanted
+from detour_agent.errors import DetourError, InvariantBroken, NotYet, Unreachable
+from detour_agent.steps.context import Look, Memory, Switch, error_of
+from detour_crds.attachment_switch import Inspection, LastError, Node, Order, Qemu, Stage, Top
+
+SETTLE_SECONDS = 5.0
+"""How long libvirt and QEMU must disagree before it counts: a call may still be under way in the
+daemon, and its own end is better than any cure."""
+UNBEGUN = (None, Stage.MISSING, Stage.NONE)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Guest:
+    """What was seen of a guest that runs."""
+
+    process: Process
+    domain: BlockDomain
+    report: Report
+    opened: tuple[OpenFile, ...]
+    canonical: ImageFile | None
+
+
+def look(switch: Switch, ports: Ports, memory: Memory) -> Look:
+    """Look at everything; what cannot be seen is unknown, with the problem beside it.
+
+    Raises:
+        InvariantBroken: the journal cannot be read or belongs to another attempt.
+    """
+    record = _record(switch, ports)
+    wanted = wanted_of(switch)
+    overlays = ports.images.found(switch.uid)
+    base = Look(
+        wanted=wanted,
+        seen=_unseen(record, overlays),
+        record=record,
+        known=_known(switch, record, None, None),
+        overlays=overlays,
+        overlay_bytes=_overlay_bytes(switch, ports, overlays),
+    )
+    try:
+        return _look_at_guest(base, switch, ports, memory)
+    except Unreachable as error:
+        return dataclasses.replace(base, problem=error_of(error))
+
+
+def wanted_of(switch: Switch) -> Wanted:
+    """What the API says, as far as it was written for this attempt."""
+    order = switch.compute.order or Order.NONE
+    node = switch.node if switch.node.token == switch.compute.token else Node()
+    return Wanted(
+        order=order,
+        reported=node.reached or Order.NONE,
+        ever_reported=node.stage not in UNBEGUN,
+    )
+
+
+def _record(switch: Switch, ports: Ports) -> Record | None:
+    record = ports.journal.read(switch.uid)
+    if record is None or record.token == switch.compute.token:
+        return record
+    if record.stage in (Stage.NONE, Stage.CANCELLED):
+        return None
+    raise InvariantBroken(
+        "ChainAgainstRecord",
+        f"the journal is at stage {record.stage} of attempt {record.token}, while"
+        f" {switch.compute.token} is asked for",
+    )
+
+
+def _unseen(record: Record | None, overlays: tuple[str, ...]) -> Seen:
+    return Seen(
+        qemu=Qemu.UNKNOWN,
+        top=Top.UNKNOWN,
+        stage=record.stage if record else Stage.MISSING,
+        job=Job.UNKNOWN,
+        path=PathImage.UNKNOWN,
+        overlay_present=bool(overlays),
+        healing=record.healing if record else False,
+        tries_left=journal.start_tries_left(record) if record else True,
+    )
+
+
+def _overlay_bytes(switch: Switch, ports: Ports, overlays: tuple[str, ...]) -> int:
+    return sum(ports.images.allocated_bytes(switch.uid, name) for name in overlays)
+
+
+def _known(
+    switch: Switch,
+    record: Record | None,
+    at_path: ImageFile | None,
+    destination: ImageFile | None,
+) -> Known:
+    """Identities by the journal; without one, by what the API was told; else by what is there."""
+    source = record.source if record else switch.node.source
+    target = record.destination if record else switch.node.destination
+    if source is None and at_path is not None:
+        source = at_path.identity
+    if target is None and destination is not None:
+        target = destination.identity
+    return Known(
+        canonical=switch.canonical,
+        overlay_folder=switch.overlay_folder,
+        source=source,
+        destination=target,
+    )
+
+
+def _look_at_guest(base: Look, switch: Switch, ports: Ports, memory: Memory) -> Look:
+    compute = switch.compute
+    if compute.launcher_pod is None or not compute.launcher_pod.uid or not compute.domain:
+        raise Unreachable("LauncherUnknown", "the operator has not named the launcher pod yet")
+    process = ports.processes.find_guest(compute.launcher_pod.uid, compute.domain)
+    if process is None:
+        seen = dataclasses.replace(base.seen, qemu=Qemu.GONE)
+        return dataclasses.replace(base, seen=seen)
+    running = dataclasses.replace(
+        base, guest=process, seen=dataclasses.replace(base.seen, qemu=Qemu.RUNNING)
+    )
+    try:
+        guest = _ask(process, switch, ports, compute.domain)
+    except DetourError as error:
+        problem = error_of(error)
+        return dataclasses.replace(running, problem=problem)
+    return _understand(running, guest, switch, ports, memory)
+
+
+def _ask(process: Process, switch: Switch, ports: Ports, name: str) -> _Guest:
+    domain = ports.connect(process, name, switch.volume)
+    report = domain.report()
+    opened = ports.processes.opened(process)
+    try:
+        canonical = ports.mounts.canonical_image(process, switch.volume)
+    except Unreachable:
+        canonical = None
+    return _Guest(
+        process=process, domain=domain, report=report, opened=opened, canonical=canonical
+    )
+
+
+def _understand(base: Look, guest: _Guest, switch: Switch, ports: Ports, memory: Memory) -> Look:
+    holder, destination, problem = _destination(base, switch, ports)
+    known = _known(switch, base.record, guest.canonical, destination)
+    monitor = guest.report.monitor
+    top = chain.top_image(monitor, guest.opened, known) if monitor else Top.FOREIGN
+    writable = chain.holds(guest.opened, known.source, writable=True)
+    path = chain.path_image(guest.canonical.identity if guest.canonical else None, known)
+    job = chain.job_state(guest.report, guest.opened, known)
+    seen = dataclasses.replace(
+        base.seen,
+        top=top,
+        job=job,
+        path=path,
+        target=_target(base.record, guest.canonical, destination, known),
+        libvirt=_agreement(guest.report, ports, memory),
+        source_open=chain.holds(guest.opened, known.source, writable=False),
+        source_writable=writable,
+        base_is_source=writable
+        and not chain.holds(guest.opened, known.destination, writable=True),
+    )
+    return dataclasses.replace(
+        base,
+        seen=seen,
+        known=known,
+        holder=holder,
+        domain=guest.domain,
+        report=guest.report,
+        opened=guest.opened,
+        inspection=_inspection(base, guest, known),
+        problem=problem,
+    )
+
+
+def _destination(
+    base: Look, switch: Switch, ports: Ports
+) -> tuple[Process | None, ImageFile | None, LastError | None]:
+    """The holder's image, looked at once the copy is done and until the mirror is over."""
+    pod = switch.compute.holder_pod
+    merging = base.seen.stage in (Stage.OVERLAY, Stage.MIRROR, Stage.PIVOT, Stage.MISSING)
+    ordered = base.wanted.order in (Order.MIRRORED, Order.DESTINATION)
+    if pod is None or not pod.uid or not merging or not ordered:
+        return None, None, None
+    try:
+        holder = ports.processes.find_holder(pod.uid)
+        if holder is None:
+            raise NotYet("HolderNotFound", f"no process of the holder pod {pod.name} was found")
+        return holder, ports.mounts.destination_image(holder), None
+    except DetourError as error:
+        return None, None, error_of(error)
+
+
+def _target(
+    record: Record | None,
+    canonical: ImageFile | None,
+    destination: ImageFile | None,
+    known: Known,
+) -> Target:
+    """Whether the destination can take the merge."""
+    if record is None:
+        return Target.UNKNOWN
+    if record.mirror_tries >= journal.MAX_MIRROR_TRIES:
+        return Target.FAILED
+    mounted = canonical is not None and canonical.identity == record.destination
+    image = canonical if mounted else destination
+    if image is None:
+        return Target.UNKNOWN
+    replaced = record.destination is not None and image.identity != record.destination
+    small = image.size_bytes < record.virtual_size_bytes
+    if replaced or small or not image.regular or image.identity == known.source:
+        return Target.FAILED
+    return Target.GOOD
+
+
+def _agreement(report: Report, ports: Ports, memory: Memory) -> Libvirt:
+    if report.monitor is None or chain.libvirt_agrees(report):
+        memory.disagrees_since = None
+        return Libvirt.AGREES
+    now = ports.clock.now()
+    if memory.disagrees_since is None:
+        memory.disagrees_since = now
+    old = now - memory.disagrees_since >= SETTLE_SECONDS
+    return Libvirt.STALE if old else Libvirt.SETTLING
+
+
+def _inspection(base: Look, guest: _Guest, known: Known) -> Inspection | None:
+    """Only before anything is ordered: later the chain is ours and no longer plain."""
+    if base.wanted.order is not Order.NONE or base.seen.stage not in UNBEGUN:
+        return None
+    capacity = guest.domain.capacity() if guest.report.disk is not None else 0
+    return inspection.inspect(guest.report, known, capacity)
