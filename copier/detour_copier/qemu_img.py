@@ -8,7 +8,6 @@ zero in the source are written as zeroes, as holes where the file system can (me
 import os
 import select
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 
@@ -35,7 +34,7 @@ def run(arguments: list[str], progress: Progress) -> None:
     Raises:
         CopyError: it failed.
     """
-    with tempfile.TemporaryFile() as said:
+    with os.fdopen(os.memfd_create("qemu-img"), "w+b") as said:
         child = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=said)
         try:
             _follow(child, progress)

@@ -282,7 +282,10 @@ class Api:
 
     def _json(self, request: _Request) -> Json:
         with translated():
-            return dict(json.loads(self._answer(request)))
+            found = json.loads(self._answer(request))
+            if not isinstance(found, dict):
+                raise ValueError(f"not an object: {str(found)[:100]}")
+        return found
 
     def _answer(self, request: _Request) -> bytes:
         with translated(json_patch=request.content_type == JSON_PATCH):

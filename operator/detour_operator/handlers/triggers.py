@@ -23,6 +23,8 @@ def register(registry: kopf.OperatorRegistry, queue: Queue) -> None:
         # the pass for it finds nothing.
         queue.add(Key(MIGRATION, namespace or "", name or ""))
 
-    group = (names.GROUP, names.VERSION)
-    kopf.on.event(*group, names.VOLUME_MIGRATIONS, registry=registry)(migration_changed)
-    kopf.on.event(*group, names.ATTACHMENT_SWITCHES, registry=registry)(switch_changed)
+    for plural, changed in (
+        (names.VOLUME_MIGRATIONS, migration_changed),
+        (names.ATTACHMENT_SWITCHES, switch_changed),
+    ):
+        kopf.on.event(names.GROUP, names.VERSION, plural, registry=registry)(changed)

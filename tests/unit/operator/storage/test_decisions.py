@@ -1,0 +1,287 @@
+"""The decision table of the storage side, row by row."""
+
+import dataclasses
+
+import pytest
+
+from detour_crds.attachment_switch import Node, Position
+from detour_crds.conditions import MigrationCondition, Status, find
+from detour_crds.volume_migration import Copied, VolumeMigrationStatus
+from detour_operator.storage_side import actions
+from detour_operator.storage_side.decisions import decide
+from detour_operator.storage_side.observation import SeenCopier, SeenJob
+from detour_operator.storage_side.status import status
+from unit.operator.storage_world import (
+    DESTINATION,
+    SIZE,
+    SOURCE,
+    SPEC,
+    SWITCH_UID,
+    TOKEN,
+    UID,
+    Switch,
+    World,
+    claim,
+    condition,
+)
+
+OTHER = "another"
+COPIED = Copied(switch_uid=SWITCH_UID, token=TOKEN, bytes=SIZE)
+STARTED = VolumeMigrationStatus(start_time="2026-01-01T00:00:00Z")
+IS_COPIED = dataclasses.replace(STARTED, copied=COPIED)
+COPY_FAILED = dataclasses.replace(STARTED, conditions=(condition("Copied", False, "ReadError"),))
+CANCEL = dataclasses.replace(SPEC, cancel=True)
+HOLD = dataclasses.replace(SPEC, hold=True)
+FROZEN = Switch(at="frozen")
+SUCCEEDED = VolumeMigrationStatus(conditions=(condition("Succeeded", True),))
+
+BEGUN = World(finalizer=True)
+WITH_CLAIM = World(finalizer=True, claim=True)
+IS_FROZEN = World(finalizer=True, claim=True, switch=FROZEN, status=STARTED)
+
+
+def world(base=IS_FROZEN, **changes):
+    return dataclasses.replace(base, **changes)
+
+
+ROWS = {
+    "never seen: a finalizer first": (World(), "Pending", ["AddFinalizer"]),
+    "deleted before the first visit: nothing": (World(deleting=True), None, []),
+    "no destination: create it": (BEGUN, "Preparing", ["CreateClaim"]),
+    "destination there: start": (WITH_CLAIM, "Preparing", ["CreateSwitch"]),
+    "cancelled before the start": (world(BEGUN, spec=CANCEL), "Cancelled", []),
+    "deleted before the start": (world(BEGUN, deleting=True), "Cancelled", ["RemoveFinalizer"]),
+    "switch not visited yet": (world(switch=Switch()), "Preparing", []),
+    "switch refused": (world(switch=Switch(at="refused")), "Refused", []),
+    "frozen, not recorded": (world(status=VolumeMigrationStatus()), "Copying", []),
+    "frozen: copy": (IS_FROZEN, "Copying", ["CreateJob"]),
+    "copying": (world(job="running", copier=True), "Copying", []),
+    "complete, a copier still there": (world(job="complete", copier=True), "Copying", []),
+    "complete: record it": (world(job="complete"), "Copying", []),
+    "failed: record it": (world(job="failed"), "Cancelling", []),
+    "copied: complete": (world(status=IS_COPIED), "Merging", ["SetPosition"]),
+    "copied, held": (world(status=IS_COPIED, spec=HOLD), "Holding", []),
+    "copied under another token": (
+        world(status=dataclasses.replace(STARTED, copied=Copied(switch_uid=OTHER, token=OTHER))),
+        "Copying",
+        ["CreateJob"],
+    ),
+    "cancelled while copying: the copier first": (
+        world(spec=CANCEL, job="running", copier=True),
+        "Cancelling",
+        ["DeleteJob"],
+    ),
+    "cancelled, the Job gone, its copier not": (
+        world(spec=CANCEL, job="deleted", copier=True),
+        "Cancelling",
+        [],
+    ),
+    "cancelled, no copier": (world(spec=CANCEL), "Cancelling", ["SetPosition"]),
+    "deleted, no copier": (world(deleting=True), "Cancelling", ["SetPosition"]),
+    "the copy failed for good": (world(status=COPY_FAILED), "Cancelling", ["SetPosition"]),
+    "held and cancelled": (
+        world(status=IS_COPIED, spec=dataclasses.replace(HOLD, cancel=True)),
+        "Cancelling",
+        ["SetPosition"],
+    ),
+    "cancel under way": (
+        world(spec=CANCEL, switch=Switch(Position.SOURCE, "frozen")),
+        "Cancelling",
+        [],
+    ),
+    "the switch is being deleted": (
+        world(switch=Switch(at="frozen", deleting=True)),
+        "Cancelling",
+        [],
+    ),
+    "back on the source": (
+        world(spec=CANCEL, switch=Switch(Position.SOURCE, "source")),
+        "Cancelled",
+        [],
+    ),
+    "back on the source, a Job left": (
+        world(spec=CANCEL, job="complete", switch=Switch(Position.SOURCE, "source")),
+        "Cancelling",
+        ["DeleteJob"],
+    ),
+    "back after a failed copy": (
+        world(status=COPY_FAILED, switch=Switch(Position.SOURCE, "source")),
+        "Failed",
+        [],
+    ),
+    "back, and deleted": (
+        world(deleting=True, switch=Switch(Position.SOURCE, "source")),
+        "Cancelled",
+        ["RemoveFinalizer"],
+    ),
+    "merging": (world(switch=Switch(Position.DESTINATION, "frozen")), "Merging", []),
+    "mirrored": (world(switch=Switch(Position.DESTINATION, "mirrored")), "Merging", []),
+    "cancelled while merging": (
+        world(spec=CANCEL, switch=Switch(Position.DESTINATION, "mirrored")),
+        "Cancelling",
+        ["SetPosition"],
+    ),
+    "the pivot is ordered": (
+        world(switch=Switch(Position.DESTINATION, "ordered")),
+        "Switching",
+        [],
+    ),
+    "cancelled too late": (
+        world(spec=CANCEL, switch=Switch(Position.DESTINATION, "ordered")),
+        "Switching",
+        [],
+    ),
+    "deleted too late": (
+        world(deleting=True, switch=Switch(Position.DESTINATION, "ordered")),
+        "Switching",
+        [],
+    ),
+    "on the destination, a Job left": (
+        world(job="complete", switch=Switch(Position.DESTINATION, "destination")),
+        "CleaningUp",
+        ["DeleteJob"],
+    ),
+    "on the destination": (
+        world(switch=Switch(Position.DESTINATION, "destination")),
+        "Succeeded",
+        [],
+    ),
+    "on the destination, cancelled too late": (
+        world(spec=CANCEL, switch=Switch(Position.DESTINATION, "destination")),
+        "Succeeded",
+        [],
+    ),
+    "the switch is gone, the VM on the source": (world(switch=None), "Failed", []),
+    "the switch is gone, the VM on the destination": (
+        world(switch=None, vm=DESTINATION),
+        "Succeeded",
+        [],
+    ),
+    "the switch is gone, cancelled": (world(switch=None, spec=CANCEL), "Cancelled", []),
+    "the switch is gone, a copier is not": (
+        world(switch=None, job="running", copier=True),
+        "Cancelling",
+        ["DeleteJob"],
+    ),
+    "ended": (world(status=SUCCEEDED), None, []),
+    "ended and deleted": (world(status=SUCCEEDED, deleting=True), None, ["RemoveFinalizer"]),
+}
+
+
+@pytest.mark.parametrize(("here", "phase", "acts"), ROWS.values(), ids=ROWS)
+def test_row(here, phase, acts):
+    decision = decide(here.observe())
+    assert decision.phase == phase
+    assert [type(action).__name__ for action in decision.actions] == acts
+
+
+def test_what_is_copied_where():
+    (job,) = decide(IS_FROZEN.observe()).actions
+    assert job == actions.CreateJob(
+        name=f"detour-copy-{UID[:8]}-1",
+        switch_uid=SWITCH_UID,
+        token=TOKEN,
+        node="node",
+        source_claim=SOURCE,
+        destination_claim=DESTINATION,
+        size_bytes=SIZE,
+        se_linux_level="",
+    )
+
+
+def test_the_switch_names_the_destination_from_the_beginning():
+    (create,) = decide(WITH_CLAIM.observe()).actions
+    assert create.spec.destination.claim_name == DESTINATION
+    assert create.spec.position is Position.FROZEN
+
+
+def test_copied_is_recorded_for_the_switch_and_token_of_the_job():
+    facts = decide(world(job="complete").observe()).facts
+    assert facts["copied"] == COPIED
+
+
+def test_a_freeze_under_another_token_is_none():
+    seen = IS_FROZEN.observe()
+    other = dataclasses.replace(seen.switch.status, node=Node(token=OTHER))
+    switch = dataclasses.replace(seen.switch, status=other)
+    decision = decide(dataclasses.replace(seen, switch=switch))
+    assert (decision.phase, decision.actions) == ("Preparing", ())
+
+
+def test_a_refusing_agent_opens_the_way_back_after_the_order():
+    seen = world(spec=CANCEL, switch=Switch(Position.DESTINATION, "ordered")).observe()
+    refused = dataclasses.replace(
+        seen.switch.status, node=dataclasses.replace(seen.switch.status.node, refused=True)
+    )
+    switch = dataclasses.replace(seen.switch, status=refused)
+    decision = decide(dataclasses.replace(seen, switch=switch))
+    assert [action.position for action in decision.actions] == [Position.SOURCE]
+
+
+def test_a_job_of_an_earlier_attempt_is_ended_first():
+    seen = IS_FROZEN.observe()
+    old = SeenJob(
+        name="old",
+        uid="old",
+        deleting=False,
+        switch_uid=OTHER,
+        token=OTHER,
+        finished=True,
+        failed=False,
+        failure_reason="",
+        failure_message="",
+    )
+    decision = decide(dataclasses.replace(seen, jobs=(old,)))
+    assert decision.actions == (actions.DeleteJob("old", "old"),)
+
+
+def test_another_move_to_the_same_claim_fails_the_copy():
+    seen = dataclasses.replace(IS_FROZEN.observe(), rivals=("AttachmentSwitch other",))
+    decision = decide(seen)
+    assert (decision.copy_failed, decision.reason) == (True, "DestinationInUse")
+    assert not decision.actions
+
+
+def test_a_foreign_switch_of_the_name_refuses_the_start():
+    seen = WITH_CLAIM.observe()
+    foreign = dataclasses.replace(FROZEN.seen(), ours=False)
+    decision = decide(dataclasses.replace(seen, switch=foreign))
+    assert (decision.phase, decision.reason, decision.actions) == ("Refused", "SwitchExists", ())
+
+
+@pytest.mark.parametrize(
+    ("copiers", "reason"),
+    [
+        pytest.param((), "BackoffLimitExceeded", id="no copier left: the Job's words"),
+        pytest.param(
+            (
+                SeenCopier(name="a", ended=True, result_reason="ReadError", result_message="a"),
+                SeenCopier(name="b", ended=True, result_reason="NoSpaceLeft", result_message="b"),
+            ),
+            "NoSpaceLeft",
+            id="the last copier's words",
+        ),
+    ],
+)
+def test_why_the_copy_failed(copiers, reason):
+    seen = dataclasses.replace(world(job="failed").observe(), copiers=copiers)
+    after = status(seen, decide(seen))
+    copied = find(after.conditions, MigrationCondition.COPIED)
+    assert (copied.status, copied.reason) == (Status.FALSE, reason)
+
+
+def test_a_late_cancel_is_told_and_does_not_stop_the_move():
+    seen = world(spec=CANCEL, switch=Switch(Position.DESTINATION, "ordered")).observe()
+    ready = find(status(seen, decide(seen)).conditions, MigrationCondition.READY)
+    assert (ready.status, ready.reason) == (Status.FALSE, "PastPointOfNoReturn")
+
+
+def test_the_claims_are_recorded_before_the_switch_is_created():
+    seen = dataclasses.replace(
+        BEGUN.observe(),
+        surroundings=dataclasses.replace(
+            BEGUN.observe().surroundings, destination=claim(DESTINATION, created_for=UID)
+        ),
+    )
+    after = status(seen, decide(seen))
+    assert (after.source_claim, after.destination_claim) == (SOURCE, DESTINATION)

@@ -1,0 +1,186 @@
+"""Each reason against a start, and what a template leaves to the source."""
+
+import dataclasses
+
+import pytest
+
+from detour_crds.volume_migration import (
+    ClaimTemplate,
+    CopyMethod,
+    CopySpec,
+    Destination,
+    HandoverMode,
+    NearLimit,
+    OverlayPlace,
+    OverlaySpec,
+    SourceReclaimPolicy,
+    Verify,
+    WhenStopped,
+)
+from detour_operator.storage_side.actions import CreateClaim
+from detour_operator.storage_side.observation import SeenVirtualMachine
+from detour_operator.storage_side.preflight import Plan, Refusal, check
+from unit.operator.storage_world import DESTINATION, SIZE, SOURCE, SPEC, UID, World, claim
+
+SEEN = World(finalizer=True).observe()
+AROUND = SEEN.surroundings
+NAMED = dataclasses.replace(SPEC, destination=Destination(claim_name=DESTINATION))
+RWO, RWX, RWOP = "ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"
+
+
+def verdict(spec=SPEC, name="m", **around):
+    seen = dataclasses.replace(
+        SEEN, spec=spec, meta=dataclasses.replace(SEEN.meta, name=name), surroundings=None
+    )
+    return check(seen, dataclasses.replace(AROUND, **around))
+
+
+def spec(**changes):
+    return dataclasses.replace(SPEC, **changes)
+
+
+def template(**changes):
+    wanted = ClaimTemplate(**{"name": DESTINATION, **changes})
+    return spec(destination=Destination(claim_template=wanted))
+
+
+def machine(**claims):
+    return SeenVirtualMachine(name="vm", uid="vm", claims=claims)
+
+
+REFUSALS = {
+    "no such VM": ({"virtual_machine": None}, "VirtualMachineNotFound"),
+    "no such volume": ({"virtual_machine": machine(root="x")}, "VolumeNotFound"),
+    "a volume on no claim": ({"virtual_machine": machine(data=None)}, "VolumeNotOnClaim"),
+    "no source claim": ({"source": None}, "SourceClaimNotBound"),
+    "source pending": ({"source": claim(SOURCE, phase="Pending")}, "SourceClaimNotBound"),
+    "source being deleted": ({"source": claim(SOURCE, deleting=True)}, "SourceClaimNotBound"),
+    "destination missing": ({"spec": NAMED}, "DestinationNotFound"),
+    "destination is the source": (
+        {
+            "spec": spec(destination=Destination(claim_name=SOURCE)),
+            "destination": claim(SOURCE),
+        },
+        "DestinationIsSource",
+    ),
+    "template's name is taken": ({"destination": claim(DESTINATION)}, "DestinationExists"),
+    "template's name is another move's": (
+        {"destination": claim(DESTINATION, created_for="other")},
+        "DestinationExists",
+    ),
+    "destination in use": ({"destination_users": ("pod a", "pod b")}, "DestinationInUse"),
+    "destination being deleted": (
+        {"spec": NAMED, "destination": claim(DESTINATION, deleting=True)},
+        "DestinationNotUsable",
+    ),
+    "destination lost": (
+        {"spec": NAMED, "destination": claim(DESTINATION, phase="Lost")},
+        "DestinationNotUsable",
+    ),
+    "destination too small": (
+        {"spec": NAMED, "destination": claim(DESTINATION, capacity=SIZE - 1)},
+        "DestinationTooSmall",
+    ),
+    "pending destination asks for too little": (
+        {"spec": NAMED, "destination": claim(DESTINATION, capacity=None, requested=SIZE - 1)},
+        "DestinationTooSmall",
+    ),
+    "template asks for too little": (
+        {"spec": template(size="1"), "template_bytes": 1},
+        "DestinationTooSmall",
+    ),
+    "a block destination": (
+        {"spec": NAMED, "destination": claim(DESTINATION, block=True)},
+        "VolumeModeDiffers",
+    ),
+    "both are block": ({"source": claim(SOURCE, block=True)}, "NotYetSupported"),
+    "source is shared, destination not": (
+        {"source": claim(SOURCE, access_modes=(RWX,)), "spec": template(access_modes=(RWO,))},
+        "AccessModeWeaker",
+    ),
+    "source of one pod only": (
+        {"source": claim(SOURCE, access_modes=(RWOP,))},
+        "AccessModeNotSupported",
+    ),
+    "destination of one pod only": (
+        {"spec": NAMED, "destination": claim(DESTINATION, access_modes=(RWOP,))},
+        "AccessModeNotSupported",
+    ),
+    "no such storage class": ({"storage_class_exists": False}, "StorageClassNotFound"),
+    "a name too long for a label": ({"name": "m" * 64}, "NameTooLong"),
+    "dry run": ({"spec": spec(dry_run=True)}, "NotYetSupported"),
+    "snapshot": (
+        {"spec": spec(copy=CopySpec(method=CopyMethod.VOLUME_SNAPSHOT))},
+        "NotYetSupported",
+    ),
+    "clone": ({"spec": spec(copy=CopySpec(method=CopyMethod.CSI_CLONE))}, "NotYetSupported"),
+    "external": ({"spec": spec(copy=CopySpec(method=CopyMethod.EXTERNAL))}, "NotYetSupported"),
+    "bandwidth": ({"spec": spec(copy=CopySpec(bandwidth_limit="1M"))}, "NotYetSupported"),
+    "verify": ({"spec": spec(copy=CopySpec(verify=Verify.CHECKSUM))}, "NotYetSupported"),
+    "overlay on a claim": (
+        {"spec": spec(overlay=OverlaySpec(where=OverlayPlace.CLAIM))},
+        "NotYetSupported",
+    ),
+    "overlay limit": ({"spec": spec(overlay=OverlaySpec(limit="1Gi"))}, "NotYetSupported"),
+    "throttle": (
+        {"spec": spec(overlay=OverlaySpec(near_limit=NearLimit.THROTTLE))},
+        "NotYetSupported",
+    ),
+    "GitOps": ({"spec": spec(handover=HandoverMode.WAIT_FOR_DECLARED)}, "NotYetSupported"),
+    "delete the source": (
+        {"spec": spec(source_reclaim_policy=SourceReclaimPolicy.DELETE)},
+        "NotYetSupported",
+    ),
+    "finish when stopped": ({"spec": spec(when_stopped=WhenStopped.FINISH)}, "NotYetSupported"),
+}
+
+
+@pytest.mark.parametrize(("given", "reason"), REFUSALS.values(), ids=REFUSALS)
+def test_refused(given, reason):
+    found = verdict(**given)
+    assert isinstance(found, Refusal)
+    assert found.reason == reason
+    assert found.message
+
+
+ACCEPTED = {
+    "a template": {},
+    "our own claim is there already": {"destination": claim(DESTINATION, created_for=UID)},
+    "an existing claim": {"spec": NAMED, "destination": claim(DESTINATION)},
+    "a larger claim": {"spec": NAMED, "destination": claim(DESTINATION, capacity=2 * SIZE)},
+    "a claim that waits for its first consumer": {
+        "spec": NAMED,
+        "destination": claim(DESTINATION, phase="Pending", capacity=None),
+    },
+    "a shared destination": {"spec": template(access_modes=(RWX,))},
+    "without a class": {"storage_class_exists": None},
+    "the only method by its name": {
+        "spec": spec(copy=CopySpec(method=CopyMethod.HOST_ASSISTED)),
+    },
+}
+
+
+@pytest.mark.parametrize("given", ACCEPTED.values(), ids=ACCEPTED)
+def test_accepted(given):
+    assert isinstance(verdict(**given), Plan)
+
+
+def test_what_a_template_leaves_out_is_taken_from_the_source():
+    source = claim(SOURCE, access_modes=(RWO, RWX), storage_class="slow", requested=7, capacity=9)
+    plan = verdict(source=source)
+    assert plan.create == CreateClaim(
+        name=DESTINATION, storage_class="slow", access_modes=(RWO, RWX), size="7"
+    )
+
+
+def test_what_a_template_says_is_what_is_created():
+    wanted = template(storage_class_name="", access_modes=(RWX,), size="2Ki")
+    plan = verdict(spec=wanted, template_bytes=2048)
+    assert plan.create == CreateClaim(
+        name=DESTINATION, storage_class="", access_modes=(RWX,), size="2Ki"
+    )
+
+
+def test_an_unnamed_template_has_the_name_of_the_migration():
+    plan = verdict(spec=template(name=None), name="to-fast")
+    assert plan.destination.name == "to-fast"

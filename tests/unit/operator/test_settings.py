@@ -1,0 +1,38 @@
+"""The operator's settings from its environment."""
+
+import pytest
+
+from detour_operator.settings import from_environment
+
+LEAST = {
+    "DETOUR_NAMESPACE": "detour",
+    "DETOUR_POD_NAME": "pod",
+    "DETOUR_COPIER_IMAGE": "image",
+}
+
+
+def test_defaults():
+    found = from_environment(LEAST)
+    assert (found.impersonate, found.kubevirt_namespace, found.log_format) == (
+        True,
+        "kubevirt",
+        "json",
+    )
+
+
+@pytest.mark.parametrize("missing", LEAST)
+def test_what_must_be_set(missing):
+    with pytest.raises(ValueError, match=missing):
+        from_environment({**LEAST, missing: ""})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("DETOUR_IMPERSONATE", "yes"), ("DETOUR_LOG_FORMAT", "xml")]
+)
+def test_unknown_values_are_refused(name, value):
+    with pytest.raises(ValueError, match=name):
+        from_environment({**LEAST, name: value})
+
+
+def test_impersonation_can_be_off():
+    assert not from_environment({**LEAST, "DETOUR_IMPERSONATE": "false"}).impersonate

@@ -1,0 +1,60 @@
+"""Every world that can be reached keeps the contract, and from each the move comes to an end."""
+
+import dataclasses
+
+import pytest
+
+from unit.operator.storage_world import World
+
+STARTS = {
+    "a plain move": World(),
+    "a move that holds": World(
+        spec=dataclasses.replace(World().spec, hold=True),
+    ),
+}
+
+
+def explore(start):
+    """Every world that can be reached, with what follows from it without an accident."""
+    fair, todo = {}, [start]
+    while todo:
+        here = todo.pop()
+        if here in fair:
+            continue
+        here.check()
+        passes = [] if here.gone else here.passes()
+        fair[here] = ({*passes[-1:]} | here.fair()) - {here}
+        todo += [*passes, *here.fair(), *here.accidents()]
+    return fair
+
+
+@pytest.fixture(params=STARTS, ids=str)
+def worlds(request):
+    return explore(STARTS[request.param])
+
+
+def test_every_reachable_world_keeps_the_contract(worlds):
+    assert len(worlds) > 300, "the world has become too small to mean anything"
+
+
+def test_from_every_world_the_move_comes_to_its_end(worlds):
+    """Without further accidents, whatever happened before; a hold waits for its user."""
+    good = {world for world in worlds if world.gone or world.ended() is not None}
+    good |= {world for world in worlds if world.spec.hold and world.status.phase == "Holding"}
+    before = {}
+    for world, nexts in worlds.items():
+        for after in nexts:
+            before.setdefault(after, set()).add(world)
+    todo = list(good)
+    while todo:
+        for world in before.get(todo.pop(), ()):
+            if world not in good:
+                good.add(world)
+                todo.append(world)
+    stuck = sorted((repr(world) for world in worlds if world not in good), key=len)
+    assert not stuck, stuck[:5]
+
+
+def test_both_ends_are_reached(worlds):
+    ends = {world.status.phase for world in worlds if world.ended() is not None}
+    assert ends == {"Succeeded", "Cancelled", "Failed"}
