@@ -14,7 +14,7 @@ debootstrap
 etcd-server
 iproute2
 iptables
-kmod
+openssl
 procps
 qemu-utils
 runc

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from cluster import choice, images
+from cluster import smoke_objects as objects
 from cluster.kubectl import Kubectl
 from cluster.local.certificates import Authority
 from cluster.process import CommandError, wait_until
 from cluster.provider import Provider, UnsupportedError
+from cluster.smoke_objects import NAMESPACE
 
-NAMESPACE = "detour-smoke"
-IMAGE = "localhost/detour-smoke:dev"
 ASK_API_SERVER = """
 import json, ssl, urllib.request
 place = "/var/run/secrets/kubernetes.io/serviceaccount/"
@@ -60,15 +60,15 @@ class Smoke:
         """A pod on each node with a volume of each class, and one volume that both have."""
         classes = self._provider.classes
         if classes.shared:
-            self._apply(_claim("shared", classes.shared, "ReadWriteMany"))
+            self._apply(objects.claim("shared", classes.shared, "ReadWriteMany"))
         for node in self._provider.nodes():
             claims = {"source": classes.source, "destination": classes.destination}
             for name, storage_class in claims.items():
-                self._apply(_claim(f"{name}-{node}", storage_class, "ReadWriteOnce"))
+                self._apply(objects.claim(f"{name}-{node}", storage_class, "ReadWriteOnce"))
             mounts = {name: f"{name}-{node}" for name in claims}
             if classes.shared:
                 mounts["shared"] = "shared"
-            self._apply(_pod(f"pod-{node}", node, mounts))
+            self._apply(objects.pod(f"pod-{node}", node, mounts))
         for node in self._provider.nodes():
             self._wait_ready(f"pod-{node}")
             for name in ("source", "destination", *(["shared"] if classes.shared else [])):
@@ -90,7 +90,7 @@ class Smoke:
         for node in self._provider.nodes():
             version = self._exec(node, "python3", "-c", ASK_API_SERVER).strip()
             print(f"{node}: a pod reaches the API server {version} at 10.96.0.1")
-        self._apply(_service())
+        self._apply(objects.service())
         address = self._field("service/webhook", "{.spec.clusterIP}")
         ask = (
             "import ssl, urllib.request as r; c = ssl._create_unverified_context();"
@@ -109,7 +109,7 @@ class Smoke:
         authority = self._kubectl(
             "get", "secret", "webhook", f"--namespace={NAMESPACE}", r"-o=jsonpath={.data.ca\.crt}"
         )
-        self._apply(_webhook(authority))
+        self._apply(objects.webhook(authority))
         allowed = self._configmap("pass-me")
         _expect(allowed, "", "the refusal of pass-me")
         wait_until(lambda: "webhook was here" in self._configmap("refuse-me"), "a refusal", 30)
@@ -160,7 +160,7 @@ class Smoke:
         certificate, key = authority.sign(folder, "tls", "/CN=webhook", [host])
         files = {"ca.crt": authority.certificate, "tls.crt": certificate, "tls.key": key}
         data = {name: path.read_text() for name, path in files.items()}
-        self._apply(_object("v1", "Secret", "webhook", stringData=data))
+        self._apply(objects.document("v1", "Secret", "webhook", stringData=data))
 
     def _configmap(self, name: str) -> str:
         """Why a ConfigMap may not be created; nothing when it may."""
@@ -189,70 +189,6 @@ class Smoke:
 def _expect(found: object, wanted: object, what: str) -> None:
     if found != wanted:
         raise AssertionError(f"{what}: wanted {wanted!r}, found {found!r}")
-
-
-def _object(version: str, kind: str, name: str, **parts: Any) -> dict[str, Any]:
-    metadata = {"name": name, "namespace": NAMESPACE, "labels": {"app": "smoke"}}
-    return {"apiVersion": version, "kind": kind, "metadata": metadata, **parts}
-
-
-def _claim(name: str, storage_class: str, mode: str) -> dict[str, Any]:
-    spec = {
-        "storageClassName": storage_class,
-        "accessModes": [mode],
-        "resources": {"requests": {"storage": "64Mi"}},
-    }
-    return _object("v1", "PersistentVolumeClaim", name, spec=spec)
-
-
-def _pod(name: str, node: str, claims: dict[str, str]) -> dict[str, Any]:
-    volumes = [
-        {"name": volume, "persistentVolumeClaim": {"claimName": claim}}
-        for volume, claim in claims.items()
-    ]
-    mounts = [{"name": volume, "mountPath": f"/volumes/{volume}"} for volume in claims]
-    probe = {"httpGet": {"path": "/", "port": 8443, "scheme": "HTTPS"}, "periodSeconds": 1}
-    container = {
-        "name": "server",
-        "image": IMAGE,
-        "imagePullPolicy": "IfNotPresent",
-        "readinessProbe": probe,
-        "volumeMounts": [*mounts, {"name": "tls", "mountPath": "/tls"}],
-    }
-    spec = {
-        "dnsPolicy": "Default",
-        "terminationGracePeriodSeconds": 1,
-        "nodeSelector": {"kubernetes.io/hostname": node},
-        "containers": [container],
-        "volumes": [*volumes, {"name": "tls", "secret": {"secretName": "webhook"}}],
-    }
-    return _object("v1", "Pod", name, spec=spec)
-
-
-def _service() -> dict[str, Any]:
-    spec = {"selector": {"app": "smoke"}, "ports": [{"port": 443, "targetPort": 8443}]}
-    return _object("v1", "Service", "webhook", spec=spec)
-
-
-def _webhook(authority: str) -> dict[str, Any]:
-    service = {"name": "webhook", "namespace": NAMESPACE, "path": "/", "port": 443}
-    rule = {
-        "apiGroups": [""],
-        "apiVersions": ["v1"],
-        "operations": ["CREATE"],
-        "resources": ["configmaps"],
-    }
-    webhook = {
-        "name": "smoke.detour.dev",
-        "admissionReviewVersions": ["v1"],
-        "sideEffects": "None",
-        "failurePolicy": "Fail",
-        "clientConfig": {"service": service, "caBundle": authority},
-        "rules": [rule],
-        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": NAMESPACE}},
-    }
-    version = "admissionregistration.k8s.io/v1"
-    return _object(version, "ValidatingWebhookConfiguration", NAMESPACE, webhooks=[webhook])
 
 
 if __name__ == "__main__":
