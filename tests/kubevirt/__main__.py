@@ -1,4 +1,4 @@
-"""`python -m kubevirt install|uninstall --kubeconfig PATH`: puts the stand-in into a cluster or takes it out."""
+"""`python -m kubevirt install|uninstall --kubeconfig PATH`: puts it in a cluster, or out."""
 
 import argparse
 

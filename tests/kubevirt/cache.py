@@ -1,4 +1,7 @@
-"""Watched copies of the API server's objects, and a queue of keys to look at (KubeVirt uses informers and workqueues)."""
+"""Watched copies of the API server's objects, and a queue of keys to look at.
+
+KubeVirt uses client-go's informers and workqueues.
+"""
 
 import logging
 import threading
@@ -79,7 +82,10 @@ def key(item: dict) -> tuple[str, str]:
 
 
 class Queue:
-    """Keys to reconcile: each once, those that failed later and later (client-go: 5 ms doubling up to 1,000 s)."""
+    """Keys to reconcile: each once, those that failed later and later.
+
+    As client-go's: 5 ms, doubling up to 1,000 s.
+    """
 
     BASE = 0.005
     LIMIT = 1000.0

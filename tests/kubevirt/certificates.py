@@ -14,7 +14,8 @@ def issue(host: str) -> tuple[bytes, bytes, bytes]:
         _openssl(
             place, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", DAYS,
             "-subj", "/CN=kubevirt.io", "-keyout", "ca.key", "-out", "ca.crt",
-            "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign",
+            "-addext", "basicConstraints=critical,CA:TRUE",
+            "-addext", "keyUsage=critical,keyCertSign",
         )  # fmt: skip
         _openssl(
             place, "req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={host}",

@@ -15,20 +15,22 @@ def crds() -> list[dict]:
             ],
         ),
         _crd(
-            "VirtualMachineInstance", "virtualmachineinstances", ("vmi", "vmis"), status=False, category="all",
+            "VirtualMachineInstance", "virtualmachineinstances", ("vmi", "vmis"),
+            status=False, category="all",
             columns=[
                 ("Age", "date", ".metadata.creationTimestamp"),
                 ("Phase", "string", ".status.phase"),
                 ("IP", "string", ".status.interfaces[0].ipAddress"),
                 ("NodeName", "string", ".status.nodeName"),
                 ("Ready", "string", ".status.conditions[?(@.type=='Ready')].status"),
-                ("Live-Migratable", "string", ".status.conditions[?(@.type=='LiveMigratable')].status"),
+                ("Live-Migratable", "string",
+                 ".status.conditions[?(@.type=='LiveMigratable')].status"),
                 ("Paused", "string", ".status.conditions[?(@.type=='Paused')].status"),
             ],
         ),
         _crd(
-            "VirtualMachineInstanceMigration", "virtualmachineinstancemigrations", ("vmim", "vmims"),
-            status=True, category="all",
+            "VirtualMachineInstanceMigration", "virtualmachineinstancemigrations",
+            ("vmim", "vmims"), status=True, category="all",
             columns=[
                 ("Phase", "string", ".status.phase"),
                 ("VMI", "string", ".spec.vmiName"),
@@ -47,12 +49,16 @@ def crds() -> list[dict]:
 
 def _passive() -> list[dict]:
     """Resources that can be created, and denied, but that nothing acts on."""
+    kinds = {
+        "VirtualMachineSnapshot": "snapshot",
+        "VirtualMachineRestore": "snapshot",
+        "VirtualMachineClone": "clone",
+        "VirtualMachineExport": "export",
+    }
     return [
-        _crd("VirtualMachineSnapshot", "virtualmachinesnapshots", ("vmsnapshot",), group="snapshot.kubevirt.io", version="v1beta1"),
-        _crd("VirtualMachineRestore", "virtualmachinerestores", ("vmrestore",), group="snapshot.kubevirt.io", version="v1beta1"),
-        _crd("VirtualMachineClone", "virtualmachineclones", ("vmclone",), group="clone.kubevirt.io", version="v1beta1"),
-        _crd("VirtualMachineExport", "virtualmachineexports", ("vmexport",), group="export.kubevirt.io", version="v1beta1"),
-    ]  # fmt: skip
+        _crd(kind, f"{kind.lower()}s", (), group=f"{group}.kubevirt.io", version="v1beta1")
+        for kind, group in kinds.items()
+    ]
 
 
 def _crd(

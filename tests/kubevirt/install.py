@@ -9,6 +9,7 @@ from . import certificates, manifests
 from .crds import crds
 from .kube import ApiError, Kube
 from .objects import NAMESPACE
+from .webhook_manifests import webhooks
 
 READY_TIMEOUT = 300.0
 REMOVABLE = ("VirtualMachineInstanceMigration", "VirtualMachine", "VirtualMachineInstance")
@@ -30,7 +31,7 @@ def install(kube: Kube) -> None:
     for item in manifests.processes(_revision()):
         kube.apply(item["kind"], item)
     _wait("virt-api, virt-controller and virt-handler", lambda: _processes_ready(kube))
-    for item in manifests.webhooks(authority):
+    for item in webhooks(authority):
         kube.apply(item["kind"], item)
     _wait("the webhooks", lambda: _webhooks_answer(kube))
     kube.apply("KubeVirt", manifests.kubevirt())
@@ -43,7 +44,7 @@ def uninstall(kube: Kube) -> None:
         for item in _all(kube, kind):
             kube.delete(kind, item)
     _wait("the VMs to end", lambda: not any(_all(kube, kind) for kind in REMOVABLE))
-    for item in manifests.webhooks(b""):
+    for item in webhooks(b""):
         kube.delete(item["kind"], item)
     for item in [*manifests.processes(""), *manifests.accounts(), *crds(), manifests.namespace()]:
         kube.delete(item["kind"], item)

@@ -1,4 +1,4 @@
-"""A small Kubernetes client on the standard library: what the stand-in's processes need, in little memory."""
+"""A Kubernetes client on the standard library: what the processes need, in little memory."""
 
 import base64
 import http.client
@@ -198,7 +198,7 @@ def in_cluster() -> Kube:
 
 
 def from_kubeconfig(file: str) -> Kube:
-    """The client of a kubeconfig's current context: certificates or a token, inline or as files."""
+    """The client of a kubeconfig's current context: certificates or a token, inline or files."""
     import yaml
 
     configuration = yaml.safe_load(Path(file).read_text())

@@ -6,17 +6,17 @@ KubeVirt facts 6.
 import base64
 
 from .objects import NAMESPACE
+from .rights import rights
 
 IMAGE = "localhost/detour-kubevirt:dev"
 WEBHOOK_SERVICE = "virt-api"
-CERTIFICATE_SECRET = "kubevirt-virt-api-certs"
-RULE = dict[str, list[str]]
+CERTIFICATE_SECRET = "kubevirt-virt-api-certs"  # noqa: S105 - a name
 
 
 def namespace() -> dict:
     """KubeVirt's namespace; its pods are privileged."""
     labels = {"pod-security.kubernetes.io/enforce": "privileged", "kubevirt.io": ""}
-    return _object("v1", "Namespace", NAMESPACE, labels=labels)
+    return manifest("v1", "Namespace", NAMESPACE, labels=labels)
 
 
 def kubevirt() -> dict:
@@ -25,7 +25,7 @@ def kubevirt() -> dict:
         "workloadUpdateStrategy": {"workloadUpdateMethods": ["LiveMigrate"]},
         "configuration": {"vmRolloutStrategy": "LiveUpdate"},
     }
-    return _object("kubevirt.io/v1", "KubeVirt", "kubevirt", NAMESPACE) | {"spec": spec}
+    return manifest("kubevirt.io/v1", "KubeVirt", "kubevirt", NAMESPACE) | {"spec": spec}
 
 
 KUBEVIRT_STATUS = {
@@ -40,41 +40,17 @@ KUBEVIRT_STATUS = {
     ],
 }
 
-_ALL = ["*"]
-_READ = ["get", "list", "watch"]
-_GROUPS = ["kubevirt.io", "snapshot.kubevirt.io", "clone.kubevirt.io", "export.kubevirt.io"]
-RIGHTS: dict[str, list[RULE]] = {
-    "kubevirt-controller": [
-        {"apiGroups": _GROUPS, "resources": _ALL, "verbs": _ALL},
-        {"apiGroups": [""], "resources": ["pods", "pods/finalizers"], "verbs": [*_READ, "create", "delete", "update", "patch"]},
-        {"apiGroups": [""], "resources": ["events"], "verbs": ["create", "update", "patch"]},
-        {"apiGroups": [""], "resources": ["persistentvolumeclaims", "nodes", "namespaces"], "verbs": _READ},
-        {"apiGroups": ["apps"], "resources": ["controllerrevisions"], "verbs": [*_READ, "create", "delete"]},
-    ],
-    "kubevirt-apiserver": [
-        {"apiGroups": _GROUPS, "resources": _ALL, "verbs": _ALL},
-        {"apiGroups": [""], "resources": ["pods", "persistentvolumeclaims", "namespaces"], "verbs": _READ},
-    ],
-    "kubevirt-handler": [
-        {"apiGroups": ["kubevirt.io"], "resources": ["virtualmachineinstances"], "verbs": [*_READ, "update", "patch"]},
-        {"apiGroups": ["kubevirt.io"], "resources": ["virtualmachineinstancemigrations"], "verbs": _READ},
-        {"apiGroups": [""], "resources": ["pods"], "verbs": _READ},
-        {"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "patch"]},
-        {"apiGroups": [""], "resources": ["events"], "verbs": ["create", "patch"]},
-    ],
-}  # fmt: skip
-
 
 def accounts() -> list[dict]:
     """Service accounts with rights like KubeVirt's."""
     found = []
-    for name, rules in RIGHTS.items():
+    for name, rules in rights().items():
         subject = {"kind": "ServiceAccount", "name": name, "namespace": NAMESPACE}
         reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name}
         found += [
-            _object("v1", "ServiceAccount", name, NAMESPACE),
-            _object("rbac.authorization.k8s.io/v1", "ClusterRole", name) | {"rules": rules},
-            _object("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", name)
+            manifest("v1", "ServiceAccount", name, NAMESPACE),
+            manifest("rbac.authorization.k8s.io/v1", "ClusterRole", name) | {"rules": rules},
+            manifest("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", name)
             | {"roleRef": reference, "subjects": [subject]},
         ]
     return found
@@ -84,7 +60,7 @@ def certificates(certificate: bytes, key: bytes, authority: bytes) -> dict:
     """The secret virt-api serves with."""
     data = {"tls.crt": certificate, "tls.key": key, "ca.crt": authority}
     encoded = {name: base64.b64encode(value).decode() for name, value in data.items()}
-    return _object("v1", "Secret", CERTIFICATE_SECRET, NAMESPACE) | {"data": encoded}
+    return manifest("v1", "Secret", CERTIFICATE_SECRET, NAMESPACE) | {"data": encoded}
 
 
 def processes(revision: str) -> list[dict]:
@@ -94,7 +70,7 @@ def processes(revision: str) -> list[dict]:
         revision: a word that stands for the image's content.
     """
     return [
-        _object("v1", "Service", WEBHOOK_SERVICE, NAMESPACE)
+        manifest("v1", "Service", WEBHOOK_SERVICE, NAMESPACE)
         | {
             "spec": {
                 "selector": {"kubevirt.io": "virt-api"},
@@ -178,72 +154,13 @@ def _workload(kind: str, name: str, account: str, pod: dict, revision: str) -> d
     }
     if kind == "Deployment":
         spec["replicas"] = 1
-    return _object("apps/v1", kind, name, NAMESPACE) | {"spec": spec}
+    return manifest("apps/v1", kind, name, NAMESPACE) | {"spec": spec}
 
 
-def webhooks(authority: bytes) -> list[dict]:
-    """The webhook configurations; no side effects, so that dry runs pass through them."""
-    vmi, vm = ("kubevirt.io", "virtualmachineinstances"), ("kubevirt.io", "virtualmachines")
-    vmim = ("kubevirt.io", "virtualmachineinstancemigrations")
-    validating = [
-        _webhook("virtualmachine-validator.kubevirt.io", "/virtualmachines-validate", vm, ["CREATE", "UPDATE"]),
-        _webhook("virtualmachineinstances-create-validator.kubevirt.io", "/virtualmachineinstances-validate-create", vmi, ["CREATE"]),
-        _webhook("virtualmachineinstances-update-validator.kubevirt.io", "/virtualmachineinstances-validate-update", vmi, ["UPDATE"]),
-        _webhook("migration-create-validator.kubevirt.io", "/migration-validate-create", vmim, ["CREATE"]),
-        _webhook("migration-update-validator.kubevirt.io", "/migration-validate-update", vmim, ["UPDATE"]),
-        _webhook("virt-launcher-eviction-interceptor.kubevirt.io", "/launcher-eviction-validate", ("", "pods/eviction"), _ALL)
-        # KubeVirt lets evictions pass when virt-api does not answer (KubeVirt facts 6.6).
-        | {
-            "failurePolicy": "Ignore",
-            "matchConditions": [
-                {
-                    "name": "only-kubevirt-pods",
-                    "expression": "request.name.startsWith('virt-launcher-') || request.name.startsWith('hp-volume-')",
-                }
-            ],
-        },
-    ]  # fmt: skip
-    mutating = [
-        _webhook("virtualmachineinstances-mutator.kubevirt.io", "/virtualmachineinstances-mutate", vmi, ["CREATE", "UPDATE"]),
-        _webhook("migrations-mutator.kubevirt.io", "/migration-mutate-create", vmim, ["CREATE"]),
-    ]  # fmt: skip
-    bundle = base64.b64encode(authority).decode()
-    for hook in validating + mutating:
-        hook["clientConfig"]["caBundle"] = bundle
-    api = "admissionregistration.k8s.io/v1"
-    return [
-        _object(api, "ValidatingWebhookConfiguration", "virt-api-validator")
-        | {"webhooks": validating},
-        _object(api, "MutatingWebhookConfiguration", "virt-api-mutator") | {"webhooks": mutating},
-    ]
-
-
-def _webhook(name: str, path: str, resource: tuple[str, str], operations: list[str]) -> dict:
-    group, plural = resource
-    return {
-        "name": name,
-        "admissionReviewVersions": ["v1"],
-        "sideEffects": "None",
-        "failurePolicy": "Fail",
-        "timeoutSeconds": 10,
-        "clientConfig": {
-            "service": {"name": WEBHOOK_SERVICE, "namespace": NAMESPACE, "path": path, "port": 443}
-        },
-        "rules": [
-            {
-                "apiGroups": [group],
-                "apiVersions": ["v1"],
-                "resources": [plural],
-                "operations": operations,
-                "scope": "Namespaced",
-            }
-        ],
-    }
-
-
-def _object(
+def manifest(
     api: str, kind: str, name: str, where: str | None = None, labels: dict | None = None
 ) -> dict:
+    """An object with KubeVirt's label."""
     metadata: dict = {"name": name, "labels": labels or {"kubevirt.io": ""}}
     if where:
         metadata["namespace"] = where

@@ -1,1 +1,1 @@
-"""virt-api's verdicts and its webhook server live here; a verdict is pure and gets what it needs as arguments."""
+"""virt-api lives here; a verdict is pure and gets all it needs, only the server looks up."""

@@ -1,6 +1,5 @@
 """The process virt-api."""
 
-
 from kubevirt.kube import in_cluster
 from kubevirt.processes import begin
 

@@ -65,7 +65,8 @@ def admit_launcher(pod: dict, vmi: dict | None) -> EvictionVerdict:
 
 def _mark(pod: dict, vmi: dict) -> EvictionVerdict:
     node = vmi.get("status", {}).get("nodeName", "")
-    message = f'Eviction triggered evacuation of VMI "{pod["metadata"]["namespace"]}/{vmi["metadata"]["name"]}"'
+    name = f"{pod['metadata']['namespace']}/{vmi['metadata']['name']}"
+    message = f'Eviction triggered evacuation of VMI "{name}"'
     if vmi.get("status", {}).get("evacuationNodeName") == node:
         message = f"Evacuation in progress: {message}"
     # A pod on another node is the target of a migration: nothing to mark.

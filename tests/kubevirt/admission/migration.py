@@ -22,7 +22,7 @@ def mutate(request: dict) -> Verdict:
 
 
 def admit_create(request: dict, vmi: dict | None, migrations: list[dict]) -> Verdict:
-    """Refused for a VMI that is gone, final, not migratable, or has a migration that has not ended.
+    """Refused for a VMI that is gone, final, not migratable, or has an unfinished migration.
 
     Args:
         request: the AdmissionRequest.
@@ -46,7 +46,8 @@ def admit_create(request: dict, vmi: dict | None, migrations: list[dict]) -> Ver
         if migration["spec"].get("vmiName") == name and not is_final(migration):
             return denied(
                 "in-flight migration detected. Active migration job "
-                f"({migration['metadata']['uid']}) is currently already in progress for VMI {name}.",
+                f"({migration['metadata']['uid']}) is currently already in progress "
+                f"for VMI {name}.",
                 400,
             )
     return ALLOWED

@@ -4,12 +4,15 @@ import http.server
 import json
 import logging
 import ssl
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from kubevirt.kube import Kube
 
 from . import eviction, migration, vm, vmi
 from .verdict import ALLOWED, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 log = logging.getLogger("virt-api")
 CERTIFICATES = "/etc/virt-api/certificates"
@@ -80,8 +83,8 @@ def review(webhooks: Webhooks, path: str, body: dict) -> dict:
     request = body["request"]
     verdict = webhooks.paths[path](request)
     if not verdict.allowed:
-        log.info("%s %s %s/%s by %s: %s", path, request["operation"], request.get("namespace"),
-                 request.get("name"), request["userInfo"]["username"], verdict.message)  # fmt: skip
+        who, what = request["userInfo"]["username"], request.get("name")
+        log.info("%s of %s by %s: %s", path, what, who, verdict.message)
     return {
         "apiVersion": "admission.k8s.io/v1",
         "kind": "AdmissionReview",
@@ -130,11 +133,11 @@ def serve(kube: Kube) -> None:
         daemon_threads = True
 
         def finish_request(self, request: object, client_address: object) -> None:
-            # In the connection's own thread: a client that only connects must not hold up the others.
+            # In the connection's own thread: one that only connects must not hold up others.
             with context.wrap_socket(request, server_side=True) as secured:
                 super().finish_request(secured, client_address)
 
         def handle_error(self, request: object, client_address: object) -> None:
-            log.debug("connection of %s ended", client_address, exc_info=True)
+            log.debug("connection of %s ended", client_address)
 
     Server(("", PORT), Handler).serve_forever()

@@ -4,6 +4,8 @@ import base64
 import json
 from dataclasses import dataclass, field
 
+UNPROCESSABLE = 422
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -11,14 +13,16 @@ class Verdict:
 
     allowed: bool = True
     message: str = ""
-    code: int = 422
+    code: int = UNPROCESSABLE
     patch: list[dict] = field(default_factory=list)
 
     def response(self, uid: str) -> dict:
         """The AdmissionReview's response."""
         answer: dict = {"uid": uid, "allowed": self.allowed}
         if not self.allowed:
-            answer["status"] = {"code": self.code, "message": self.message, "reason": "Invalid"}
+            answer["status"] = {"code": self.code, "message": self.message}
+            if self.code == UNPROCESSABLE:
+                answer["status"]["reason"] = "Invalid"
         if self.patch:
             answer["patchType"] = "JSONPatch"
             answer["patch"] = base64.b64encode(json.dumps(self.patch).encode()).decode()
@@ -28,6 +32,6 @@ class Verdict:
 ALLOWED = Verdict()
 
 
-def denied(message: str, code: int = 422) -> Verdict:
+def denied(message: str, code: int = UNPROCESSABLE) -> Verdict:
     """A refusal."""
     return Verdict(allowed=False, message=message, code=code)

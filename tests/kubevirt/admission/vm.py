@@ -23,7 +23,8 @@ def admit(request: dict) -> Verdict:
 def _strategies(spec: dict) -> Verdict:
     if "running" in spec and "runStrategy" in spec:
         return denied(
-            "Running and RunStrategy are mutually exclusive. Note that Running is deprecated, please use RunStrategy"
+            "Running and RunStrategy are mutually exclusive. "
+            "Note that Running is deprecated, please use RunStrategy"
         )
     if "running" not in spec and "runStrategy" not in spec:
         return denied("RunStrategy must be specified")
@@ -50,7 +51,8 @@ def _data_volume_templates(spec: dict) -> Verdict:
     for index, template in enumerate(spec.get("dataVolumeTemplates") or []):
         if template["metadata"]["name"] not in named:
             return denied(
-                f"spec.dataVolumeTemplate[{index}] must be referenced in the 'template' section of the VM"
+                f"spec.dataVolumeTemplate[{index}] must be referenced in the 'template' section "
+                "of the VM"
             )
     return ALLOWED
 

@@ -62,7 +62,7 @@ def admit_spec(spec: dict, where: str) -> Verdict:
 
 
 def admit_update(request: dict) -> Verdict:
-    """Spec changes are KubeVirt's alone, and even it may not change what was there from the start."""
+    """Spec changes are KubeVirt's alone; even it may not change what was there at the start."""
     new, old = request["object"], request["oldObject"]
     if new.get("spec") != old.get("spec"):
         if not by_kubevirt(request):
@@ -72,7 +72,8 @@ def admit_update(request: dict) -> Verdict:
             return verdict
     if not by_kubevirt(request) and _own_labels(new) != _own_labels(old):
         return denied(
-            "modification of the following reserved kubevirt.io/ labels on a VMI object is prohibited"
+            "modification of the following reserved kubevirt.io/ labels on a VMI object "
+            "is prohibited"
         )
     return ALLOWED
 
@@ -83,7 +84,7 @@ def _own_labels(vmi: dict) -> dict:
 
 
 def admit_storage(new: dict, old: dict) -> Verdict:
-    """KubeVirt's AdmitHotplugStorage: permanent volumes stay, unless the same request lists them as migrated."""
+    """AdmitHotplugStorage: permanent volumes stay, unless the request lists them as migrated."""
     migrated = {m["volumeName"] for m in new.get("status", {}).get("migratedVolumes") or []}
     volumes, before = _by_name(new), _by_name(old)
     disks = {

@@ -1,1 +1,1 @@
-"""virt-controller lives here: pure modules decide and render, `loop` alone talks to the API server."""
+"""virt-controller lives here: pure modules decide and render, only workers talk to the server."""

@@ -142,7 +142,10 @@ def _compute(vmi: dict, memory: int) -> dict:
 
 
 def _shared_folders(vmi: dict) -> str:
-    """The folders of shared filesystem claims: only there is a migration without a copy safe to libvirt (KubeVirt facts 1)."""
+    """The folders of shared filesystem claims: only these libvirt holds safe without a copy.
+
+    KubeVirt facts 1.
+    """
     folders = [
         f"{paths.VMI_DISKS}/{volume['name']}"
         for volume in claim_volumes(vmi)
@@ -152,7 +155,7 @@ def _shared_folders(vmi: dict) -> str:
 
 
 def _console(vmi: dict) -> dict:
-    """KubeVirt's guest-console-log: prints what the guest writes to its serial port, ends with the launcher."""
+    """KubeVirt's guest-console-log: prints the guest's serial port, ends with the launcher."""
     uid = vmi["metadata"]["uid"]
     log, end = paths.serial_log(uid), paths.serial_log_end(uid)
     script = (
@@ -206,7 +209,10 @@ def _kernel_containers(vmi: dict) -> list[dict]:
 
 
 def _mount_claims(pod: dict, vmi: dict, claims: dict[str, dict]) -> None:
-    """Volumes named as the VMI's: filesystem claims below vmi-disks, block claims as /dev/<volume> (KubeVirt facts 4)."""
+    """Volumes named as the VMI's: files below vmi-disks, devices as /dev/<volume>.
+
+    KubeVirt facts 4.
+    """
     compute = pod["spec"]["containers"][0]
     for volume in claim_volumes(vmi):
         name, claim = volume["name"], claim_name(volume)

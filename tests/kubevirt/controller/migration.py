@@ -53,6 +53,11 @@ def next_phase(migration: dict, vmi: dict | None, pods: list[dict], at: float) -
         return "Failed"
     if is_deleting(migration) and "startTimestamp" not in state:
         return "Failed"
+    return _further(phase, pod, state, at)
+
+
+def _further(phase: str, pod: dict | None, state: dict, at: float) -> str:
+    """The phase that pod and nodes have come to."""
     if phase == "Pending":
         return "Scheduling" if pod is not None else "Pending"
     if phase == "Scheduling":

@@ -14,7 +14,7 @@ from kubevirt.objects import (
 )
 
 from . import vm as rules
-from . import volume_update
+from . import vm_status, volume_update
 from .world import World
 
 log = logging.getLogger("virt-controller")
@@ -64,7 +64,7 @@ class VmWorker:
             options = {"preconditions": {"uid": vmi["metadata"]["uid"]}}
             self.kube.delete("VirtualMachineInstance", vmi, **options)
         except ApiError as error:
-            # Denied by admission: tried again with back-off, the final VMI stays (KubeVirt facts 7 and 11).
+            # Denied: tried again with back-off, the final VMI stays (KubeVirt facts 7, 11).
             self.world.event(
                 vm,
                 "VirtualMachine",
@@ -76,7 +76,8 @@ class VmWorker:
             vm,
             "VirtualMachine",
             "SuccessfulDelete",
-            f"Stopped the virtual machine by deleting the virtual machine instance {vmi['metadata']['uid']}",
+            "Stopped the virtual machine by deleting the virtual machine instance "
+            f"{vmi['metadata']['uid']}",
             "Normal",
         )
 
@@ -106,7 +107,8 @@ class VmWorker:
             vm,
             "VirtualMachine",
             "SuccessfulCreate",
-            f"Started the virtual machine by creating the new virtual machine instance {vm['metadata']['name']}",
+            "Started the virtual machine by creating the new virtual machine instance "
+            f"{vm['metadata']['name']}",
             "Normal",
         )
 
@@ -130,7 +132,7 @@ class VmWorker:
         self.kube.patch("VirtualMachine", vm, patch)
 
     def _update_volumes(self, vm: dict, vmi: dict | None) -> str:
-        """KubeVirt's own volume migration, where the VM asks for it; the reason where that is refused."""
+        """KubeVirt's own volume migration, if the VM asks for it; the reason if refused."""
         if (
             vmi is None
             or not is_running(vmi)
@@ -150,7 +152,7 @@ class VmWorker:
         return update.refused
 
     def _status(self, vm: dict, vmi: dict | None, refused: str) -> None:
-        fresh = rules.status(vm, vmi, self._started_with(vm, vmi), refused)
+        fresh = vm_status.status(vm, vmi, self._started_with(vm, vmi), refused)
         seen = self.world.vms.get(vm["metadata"]["namespace"], vm["metadata"]["name"])
         if seen is not None and fresh["status"] != seen.get("status"):
             self.kube.replace("VirtualMachine", fresh, "/status")

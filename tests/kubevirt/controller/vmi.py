@@ -16,7 +16,7 @@ from .volumes import refresh_volume_status, set_volumes_change
 
 
 def current_pod(vmi: dict, pods: list[dict]) -> dict | None:
-    """The launcher pod the guest is in or comes to: the newest on the VMI's node (CurrentVMIPod)."""
+    """The launcher pod the guest is in: the newest on the VMI's node (CurrentVMIPod)."""
     node = vmi.get("status", {}).get("nodeName")
     ours = [
         pod

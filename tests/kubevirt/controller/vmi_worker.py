@@ -137,7 +137,7 @@ class VmiWorker:
                 },
             )
         except ApiError as error:
-            # Denied: KubeVirt asks again and again, which is noise but no harm (KubeVirt facts 6.4).
+            # Denied: KubeVirt asks again and again, noise but no harm (KubeVirt facts 6.4).
             log.info("migration of %s: %s", vmi["metadata"]["name"], error)
             self.world.vmi_queue.add(
                 (vmi["metadata"]["namespace"], vmi["metadata"]["name"]), EVACUATION_RETRY

@@ -32,7 +32,7 @@ def claim_info(claim: dict) -> dict:
 def refresh_volume_status(
     vmi: dict, claims: dict[str, dict], pod_volumes: set[str] | None
 ) -> None:
-    """Makes `status.volumeStatus` follow the spec: what a volume names now is what the status says (KubeVirt facts 6.3).
+    """Makes `status.volumeStatus` follow the spec (KubeVirt facts 6.3).
 
     Args:
         vmi: changed in place.
@@ -53,13 +53,11 @@ def refresh_volume_status(
         fresh.append(entry)
     # A hotplugged volume that left the spec stays listed until it is unplugged.
     named = {entry["name"] for entry in fresh}
-    for entry in vmi["status"].get("volumeStatus") or []:
-        if (
-            entry["name"] not in named
-            and "hotplugVolume" in entry
-            and entry.get("phase") != "Detached"
-        ):
-            fresh.append(entry | {"phase": "Detaching"})
+    fresh += [
+        entry | {"phase": "Detaching"}
+        for entry in vmi["status"].get("volumeStatus") or []
+        if entry["name"] not in named and "hotplugVolume" in entry
+    ]
     if fresh:
         vmi["status"]["volumeStatus"] = sorted(fresh, key=lambda entry: entry["name"])
     else:

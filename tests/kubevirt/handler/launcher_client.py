@@ -10,11 +10,11 @@ KUBELET_PODS = "/var/lib/kubelet/pods"
 TIMEOUT = 60.0
 
 
-class Unreachable(Exception):
+class UnreachableError(Exception):
     """No launcher answers at the socket."""
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The launcher answered with an error."""
 
 
@@ -28,33 +28,33 @@ class Launcher:
         """The launcher's answer.
 
         Raises:
-            Unreachable: no launcher listens.
-            Refused: it could not do what was asked.
+            UnreachableError: no launcher listens.
+            RefusedError: it could not do what was asked.
         """
         try:
             with self._connect() as connection:
                 connection.sendall(json.dumps({"method": method} | arguments).encode() + b"\n")
                 line = connection.makefile().readline()
         except OSError as error:
-            raise Unreachable(str(error)) from error
+            raise UnreachableError(str(error)) from error
         answer = json.loads(line or "{}")
         if not answer:
-            raise Unreachable("connection closed")
+            raise UnreachableError("connection closed")
         if not answer["ok"]:
-            raise Refused(answer["error"])
+            raise RefusedError(answer["error"])
         return answer
 
     def pid(self) -> int:
         """The launcher's process id on this node.
 
         Raises:
-            Unreachable: no launcher listens.
+            UnreachableError: no launcher listens.
         """
         try:
             with self._connect() as connection:
                 credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
         except OSError as error:
-            raise Unreachable(str(error)) from error
+            raise UnreachableError(str(error)) from error
         return struct.unpack("3i", credentials)[0]
 
     def _connect(self) -> socket.socket:

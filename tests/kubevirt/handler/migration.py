@@ -5,7 +5,7 @@ import logging
 from kubevirt.kube import Kube
 from kubevirt.objects import CREATED_BY_LABEL, NODE_LABEL, copied, now, remove_condition
 
-from .launcher_client import Launcher, Refused, Unreachable
+from .launcher_client import Launcher, RefusedError, UnreachableError
 from .rules import Memory, is_migrating
 
 log = logging.getLogger("virt-handler")
@@ -33,10 +33,10 @@ class Migrations:
             return
         try:
             Launcher(pod["metadata"]["uid"]).call("PrepareMigrationTarget", vmi=vmi)
-        except Unreachable as error:
+        except UnreachableError as error:
             log.info("target of %s: %s", vmi["metadata"]["name"], error)
             return
-        except Refused as error:
+        except RefusedError as error:
             patch = {"status": {"migrationState": _failed(state, str(error))}}
             self.kube.patch("VirtualMachineInstance", vmi, patch)
             return
@@ -44,7 +44,7 @@ class Migrations:
         self.kube.patch("VirtualMachineInstance", vmi, patch)
 
     def send(self, vmi: dict, launcher: Launcher) -> None:
-        """As source: begins the migration, follows it, and hands the VMI over; changes the VMI in place."""
+        """As source: begins the migration, follows it, hands over; changes the VMI in place."""
         state = vmi["status"].get("migrationState") or {}
         if state.get("sourceNode") != self.node or "endTimestamp" in state:
             return
@@ -60,6 +60,11 @@ class Migrations:
         elif outcome["state"] == "Succeeded":
             hand_over(vmi)
 
+    def has_left(self, vmi: dict) -> bool:
+        """As source: whether the guest is on the other node."""
+        state = vmi["status"].get("migrationState") or {}
+        return state.get("sourceNode") == self.node and vmi["status"]["nodeName"] != self.node
+
     def _begin(self, vmi: dict, launcher: Launcher, state: dict) -> None:
         copied_volumes = [
             entry["volumeName"] for entry in vmi["status"].get("migratedVolumes") or []
@@ -68,7 +73,7 @@ class Migrations:
         state["startTimestamp"] = now()
 
     def settle(self, vmi: dict, launcher: Launcher, memory: Memory) -> None:
-        """As target, when the guest has arrived: from here on the launcher is one like any other."""
+        """As target, when the guest has arrived: the launcher is now one like any other."""
         state = vmi["status"].get("migrationState") or {}
         uid = state.get("migrationUid", "")
         if (

@@ -18,7 +18,7 @@ from kubevirt.objects import (
 )
 
 from . import rules
-from .launcher_client import Launcher, Refused, Unreachable
+from .launcher_client import Launcher, RefusedError, UnreachableError
 from .migration import TARGET_LABEL, Migrations
 from .ownership import give_volumes
 
@@ -82,10 +82,10 @@ class Node:
         launcher = Launcher(pod_uid)
         try:
             self._with_launcher(vmi, launcher, memory)
-        except Unreachable as error:
+        except UnreachableError as error:
             log.info("%s: launcher does not answer: %s", vmi["metadata"]["name"], error)
             self._if_pod_is_dead(vmi, pod_uid)
-        except Refused as error:
+        except RefusedError as error:
             self._sync_failed(vmi, memory, str(error))
 
     def _pod_uid(self, vmi: dict) -> str | None:
@@ -100,9 +100,8 @@ class Node:
             self.migrations.settle(fresh, launcher, memory)
             if fresh != vmi:
                 self.kube.replace("VirtualMachineInstance", fresh)
-            if domain["state"] == "Shutoff":
-                if domain["reason"] != "Migrated" or not rules.is_migrating(fresh):
-                    launcher.call("DeleteVMI")
+            if is_final(fresh) or self.migrations.has_left(fresh):
+                launcher.call("DeleteVMI")
                 return
         if rules.is_migrating(vmi) or time.monotonic() < memory.retry_at:
             return
@@ -133,7 +132,7 @@ class Node:
             self.kube.replace("VirtualMachineInstance", fresh)
 
     def _if_pod_is_dead(self, vmi: dict, pod_uid: str) -> None:
-        """A launcher that is gone takes its VMI with it; one that merely does not answer does not."""
+        """A launcher that is gone takes its VMI along; one that merely is silent does not."""
         pod = next((p for p in self._pods(vmi) if p["metadata"]["uid"] == pod_uid), None)
         if pod is not None and pod.get("status", {}).get("phase") not in FINAL_PHASES:
             return
@@ -157,7 +156,7 @@ class Node:
             if pod["spec"].get("nodeName") == self.name:
                 try:
                     Launcher(pod["metadata"]["uid"]).call("DeleteVMI")
-                except (Unreachable, Refused) as error:
+                except (UnreachableError, RefusedError) as error:
                     log.info("%s: %s", vmi["metadata"]["name"], error)
         memory.finalized = "released"
 

@@ -78,7 +78,10 @@ def _paused(vmi: dict, state: str, reason: str) -> None:
 
 
 def _targets(vmi: dict, disks: list[dict]) -> None:
-    """`volumeStatus[].target`: the device's name, empty while the source is neither file nor device (KubeVirt facts 3)."""
+    """`volumeStatus[].target`: the device, empty while its source is neither file nor device.
+
+    KubeVirt facts 3.
+    """
     by_volume = {disk["volume"]: disk for disk in disks}
     for entry in vmi["status"].get("volumeStatus") or []:
         disk = by_volume.get(entry["name"])
@@ -101,8 +104,8 @@ def set_migratable(vmi: dict) -> None:
     if alone:
         claim = claim_info(vmi, alone[0]).get("claimName", alone[0])
         message = (
-            f"cannot migrate VMI: PVC {claim} is not shared, live migration requires that all PVCs "
-            "must be shared (using ReadWriteMany access mode)"
+            f"cannot migrate VMI: PVC {claim} is not shared, live migration requires that "
+            "all PVCs must be shared (using ReadWriteMany access mode)"
         )
         set_condition(vmi, "LiveMigratable", "False", "DisksNotLiveMigratable", message)
     else:
@@ -113,10 +116,10 @@ def set_migratable(vmi: dict) -> None:
 
 @dataclass
 class SyncClock:
-    """When a VMI is to be synced: on each change of VMI or domain, else now and then (KubeVirt facts 3).
+    """When a VMI is to be synced: on each change of VMI or domain, else now and then.
 
-    A guest paused by an I/O error is resumed after 10 s, then 20, 40, ...; the count starts anew when it
-    ran for as long as the last wait (KubeVirt facts 1 and 11).
+    A guest paused by an I/O error is resumed after 10 s, then 20, 40, ...; the count starts anew
+    when it ran for as long as the last wait (KubeVirt facts 1, 3 and 11).
     """
 
     seen: tuple = ()

@@ -81,7 +81,7 @@ class Domain:
         return STATES.get(state, "NoState"), reasons.get(reason, "Unknown")
 
     def sync(self, vmi: dict) -> None:
-        """KubeVirt's SyncVMI: start what is to run, resume what KubeVirt did not pause, grow disks."""
+        """KubeVirt's SyncVMI: start, resume what KubeVirt did not pause, grow disks."""
         with self.lock:
             domain = self.find()
             if domain is None:
@@ -118,7 +118,7 @@ class Domain:
                 path = paths.block_device(name) if block else paths.filesystem_image(name)
                 capacity, _, physical = domain.blockInfo(path)
             except (libvirt.libvirtError, OSError) as error:
-                log.error("Failed to get block info: %s", error)
+                log.warning("Failed to get block info: %s", error)
                 continue
             size = physical if block else spec.possible_guest_size(spec.claim_info(vmi, name))
             if size is not None and size > capacity:
@@ -131,10 +131,10 @@ class Domain:
         try:
             domain.blockResize(path, size, flags)
         except libvirt.libvirtError as error:
-            log.error("libvirt failed to expand disk image %s: %s", path, error)
+            log.warning("libvirt failed to expand disk image %s: %s", path, error)
 
     def disks(self) -> list[dict]:
-        """The live disks: volume, target and source, empty for a source that is no file or device."""
+        """The live disks: volume, target and source, the latter empty if no file or device."""
         domain = self.find()
         if domain is None:
             return []

@@ -1,4 +1,4 @@
-"""What the launcher looks at and does with the images of a VM's volumes before and while it runs."""
+"""What the launcher looks at, and does, with the images of a VM's volumes."""
 
 import errno
 import logging
@@ -14,7 +14,7 @@ log = logging.getLogger("virt-launcher")
 
 
 def facts(vmi: dict) -> dict[str, DiskFacts]:
-    """What is there for each claim volume; a hotplugged one that is not mounted yet is left out."""
+    """What is there for each claim volume; one that is plugged but not mounted yet is left out."""
     found = {}
     for volume in spec.claim_volumes(vmi):
         name = volume["name"]

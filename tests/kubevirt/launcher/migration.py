@@ -1,7 +1,7 @@
 """Live migration between two launchers (KubeVirt facts 3, 6.4 and 11).
 
-The source's libvirt talks to the target's through a forwarded socket, as in KubeVirt, and is handed the *live*
-XML as the target's. Volumes whose claims differ are copied by QEMU; all others must be shared.
+The source's libvirt reaches the target's through a forwarded socket, as in KubeVirt, and hands it
+the *live* XML. Volumes whose claims differ are copied by QEMU; all others must be shared.
 """
 
 import logging
@@ -84,7 +84,7 @@ class Migration:
             self._run(address, request.get("copy") or [])
             self.outcome = {"state": "Succeeded"}
         except (libvirt.libvirtError, OSError) as error:
-            log.error("live migration failed: %s", error)
+            log.warning("live migration failed: %s", error)
             self.outcome = {"state": "Failed", "error": str(error)}
         finally:
             listener.close()

@@ -1,7 +1,7 @@
 """Process 1 of the container `compute`: KubeVirt's virt-launcher-monitor.
 
-It starts the launcher, passes signals on, reaps what libvirt leaves behind, and is therefore the parent of QEMU
-(KubeVirt finds QEMU among the children of the launcher's parent).
+It starts the launcher, passes signals on and reaps what libvirt leaves behind; so it becomes the
+parent of QEMU, which KubeVirt finds among the children of the launcher's parent.
 """
 
 import os

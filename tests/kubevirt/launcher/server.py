@@ -1,4 +1,7 @@
-"""The launcher's command socket: one JSON object per line and connection, answered by one (KubeVirt uses gRPC here)."""
+"""The launcher's command socket: a JSON object on a line, answered by another.
+
+KubeVirt speaks gRPC here.
+"""
 
 import json
 import logging

@@ -2,7 +2,7 @@
 
 import uuid
 
-# KubeVirt derives the firmware's uuid from the name in this namespace where the manifest gives none.
+# KubeVirt derives the firmware's uuid from the name where the manifest gives none.
 FIRMWARE_NAMESPACE = uuid.UUID("6a1a24a1-4061-4607-8bf4-a3963d0c5895")
 MIB = 1 << 20
 SUFFIXES = {

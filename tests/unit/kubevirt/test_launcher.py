@@ -1,0 +1,152 @@
+"""What a launcher makes of a VMI: KubeVirt facts 1 to 3."""
+
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from kubevirt.launcher import daemon, server, spec
+from kubevirt.launcher.domain_xml import DiskFacts, render
+from unit.kubevirt.builders import vmi as a_vmi
+from unit.kubevirt.builders import volume
+
+
+def disk(found=None, **facts):
+    return ET.fromstring(render(found or a_vmi(), {"root": DiskFacts(**facts)})).find(
+        "./devices/disk"
+    )
+
+
+def test_a_filesystem_volume_is_a_raw_file_without_cache():
+    found = disk()
+    assert found.get("type") == "file"
+    assert found.get("model") == "virtio-non-transitional"
+    assert found.find("source").get("file") == (
+        "/var/run/kubevirt-private/vmi-disks/root/disk.img"
+    )
+    assert found.find("driver").attrib == {
+        "name": "qemu",
+        "type": "raw",
+        "cache": "none",
+        "error_policy": "stop",
+        "discard": "unmap",
+    }
+    assert found.find("alias").get("name") == "ua-root"
+    assert found.find("target").get("dev") == "vda"
+
+
+def test_a_block_volume_is_a_device_with_native_io():
+    found = disk(block=True)
+    assert found.find("source").get("dev") == "/dev/root"
+    assert found.find("driver").get("io") == "native"
+
+
+def test_a_preallocated_file_has_native_io():
+    assert disk(preallocated=True).find("driver").get("io") == "native"
+
+
+def test_without_direct_io_the_cache_is_written_through():
+    found = disk(direct_io=False, preallocated=True)
+    assert found.find("driver").get("cache") == "writethrough"
+    assert found.find("driver").get("io") is None
+
+
+def test_a_hotplugged_file_is_below_hotplug_disks():
+    assert disk(hotplugged=True).find("source").get("file") == (
+        "/var/run/kubevirt/hotplug-disks/root.img"
+    )
+
+
+def test_a_known_target_stays():
+    found = a_vmi(volumeStatus=[{"name": "root", "target": "vdc"}])
+    assert disk(found).find("target").get("dev") == "vdc"
+
+
+def test_the_manifest_decides_cache_io_errors_and_serial():
+    found = a_vmi()
+    found["spec"]["domain"]["devices"]["disks"][0] |= {
+        "cache": "writeback", "io": "threads", "errorPolicy": "report", "serial": "S1",
+    }  # fmt: skip
+    driver = disk(found).find("driver")
+    assert (driver.get("cache"), driver.get("io"), driver.get("error_policy")) == (
+        "writeback", "threads", "report",
+    )  # fmt: skip
+    assert disk(found).findtext("serial") == "S1"
+
+
+def test_name_uuid_and_kind_of_the_domain():
+    domain = ET.fromstring(render(a_vmi(), {}))
+    assert domain.get("type") == "qemu"
+    assert domain.findtext("name") == "demo_vm1"
+    assert domain.findtext("uuid") == spec.firmware_uuid(a_vmi())
+    assert domain.find("memory").text == str(128 << 20)
+
+
+def test_the_firmwares_uuid_is_the_manifests_or_the_names():
+    given = a_vmi()
+    given["spec"]["domain"]["firmware"] = {"uuid": "5d307ca9-b3ef-428c-8861-06e72d69f223"}
+    assert spec.firmware_uuid(given) == "5d307ca9-b3ef-428c-8861-06e72d69f223"
+    assert spec.firmware_uuid(a_vmi()) == "133bf63e-9459-5126-9b21-b56e9b3d17b3"
+
+
+def test_a_kernel_is_started_directly():
+    found = a_vmi()
+    found["spec"]["domain"]["firmware"] = {
+        "kernelBoot": {
+            "kernelArgs": "quiet",
+            "container": {"kernelPath": "/k", "initrdPath": "/i"},
+        }
+    }
+    os = ET.fromstring(render(found, {})).find("os")
+    assert os.findtext("cmdline") == "quiet"
+    assert os.findtext("kernel").startswith("/var/run/kubevirt/container-disks/")
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("1Gi", 1 << 30), ("1.5Mi", 3 << 19), ("1G", 10**9), ("512", 512)]
+)
+def test_quantities(text, size):
+    assert spec.quantity(text) == size
+
+
+def info(capacity, requested, overhead="0.055"):
+    return {
+        "capacity": {"storage": capacity},
+        "requests": {"storage": requested},
+        "filesystemOverhead": overhead,
+    }
+
+
+def test_a_new_image_has_the_size_that_was_asked_for_in_whole_mib():
+    assert spec.disk_capacity(info("2Gi", "1Gi")) == 1 << 30
+    assert spec.disk_capacity(info("1Gi", "2Gi")) == 1 << 30
+    assert spec.disk_capacity(info("10000000", "10000000")) == 9 << 20
+    assert spec.disk_capacity({}) is None
+
+
+def test_a_disk_grows_to_its_claim_less_the_overhead():
+    assert spec.possible_guest_size(info("100Mi", "100Mi")) == 94 << 20
+    assert spec.possible_guest_size(info("100Mi", "100Mi", "0")) == 100 << 20
+
+
+def test_the_daemons_configuration():
+    text = daemon.qemu_conf("")
+    assert "namespaces = [ ]" in text
+    assert "remember_owner = 0" in text
+    assert "shared_filesystems" not in text
+    assert 'shared_filesystems = [ "/a", "/b" ]' in daemon.qemu_conf("/a:/b")
+
+
+def test_commands_answer_with_what_went_wrong():
+    def fails(_request):
+        raise ValueError("no")
+
+    commands = {"Fine": lambda request: {"got": request["x"]}, "Fails": fails}
+    assert server.answer(commands, {"method": "Fine", "x": 1}) == {"ok": True, "got": 1}
+    assert server.answer(commands, {"method": "Fails"}) == {"ok": False, "error": "no"}
+    assert not server.answer(commands, {"method": "Unknown"})["ok"]
+
+
+def test_volumes_of_one_bus_get_names_in_order():
+    found = a_vmi(volume("root", "a"), volume("data", "b"))
+    xml = ET.fromstring(render(found, {"root": DiskFacts(), "data": DiskFacts()}))
+    assert [t.get("dev") for t in xml.findall("./devices/disk/target")] == ["vda", "vdb"]
