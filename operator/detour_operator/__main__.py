@@ -49,6 +49,7 @@ def _lead(api: client.Api, chosen: settings.Settings) -> None:
             triggers.SWITCH: compute_side.reconciler(api, chosen),
         },
     )
+    watches.wait_for_kinds(api, chosen.namespace)
     workers.start(WORKERS)
     watches.start(api, queue)
     lifecycle.run(queue)

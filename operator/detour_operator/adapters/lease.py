@@ -99,12 +99,12 @@ class _Lock(LeaseLock):
         """Leave the lease without a holder if it is ours; nothing is written any more."""
         with self._one_at_a_time:
             self.released = True
-            lease = self.lease_reference
-            if lease is None or lease.spec.holder_identity != self.identity:
-                return
-            lease.spec.holder_identity = None
             try:
-                self.api_instance.replace_namespaced_lease(self.name, self.namespace, lease)
+                # The lock's own reference is that of the last read: each renewal outdates it.
+                lease = self.api_instance.read_namespaced_lease(self.name, self.namespace)
+                if lease.spec and lease.spec.holder_identity == self.identity:
+                    lease.spec.holder_identity = None
+                    self.api_instance.replace_namespaced_lease(self.name, self.namespace, lease)
             except (client.ApiException, urllib3.exceptions.HTTPError, OSError) as error:
                 log.warning("The lease could not be given up and has to expire: %s", error)
 

@@ -7,7 +7,13 @@ from typing import Any
 
 from detour_crds import names
 from detour_operator.adapters.client import Api
-from detour_operator.adapters.resources import JOBS, PODS, Resource
+from detour_operator.adapters.resources import (
+    ATTACHMENT_SWITCHES,
+    JOBS,
+    PODS,
+    VOLUME_MIGRATIONS,
+    Resource,
+)
 from detour_operator.errors import DetourError
 from detour_operator.handlers.triggers import MIGRATION, SWITCH
 from detour_operator.reconcile.queue import Key, Queue
@@ -24,6 +30,23 @@ def start(api: Api, queue: Queue) -> None:
             target=_run, args=(api, queue, resource), name=f"watch-{resource.plural}", daemon=True
         )
         thread.start()
+
+
+def wait_for_kinds(api: Api, namespace: str) -> None:
+    """Wait until the API server knows both of our kinds.
+
+    kopf, told to look for no other kinds, would never notice one that comes later.
+    """
+    pause = threading.Event()
+    while True:
+        try:
+            for resource in (VOLUME_MIGRATIONS, ATTACHMENT_SWITCHES):
+                api.list(resource, namespace)
+        except DetourError as error:
+            log.warning("Waiting for the CustomResourceDefinitions: %s", error)
+            pause.wait(PAUSE_SECONDS)
+        else:
+            return
 
 
 def keys(labels: Mapping[str, str], namespace: str) -> Iterable[Key]:

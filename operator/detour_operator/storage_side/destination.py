@@ -26,7 +26,7 @@ def to_create(name: str, template: ClaimTemplate, source: SeenClaim) -> CreateCl
         name=name,
         storage_class=storage_class(template, source),
         access_modes=template.access_modes or source.access_modes,
-        size=template.size or str(source.requested),
+        size=template.size or source.request,
     )
 
 
@@ -40,6 +40,7 @@ def as_if_created(wanted: CreateClaim, source: SeenClaim, template_bytes: int | 
         block=source.block,
         access_modes=wanted.access_modes,
         storage_class=wanted.storage_class,
+        request=wanted.size,
         requested=source.requested if template_bytes is None else template_bytes,
         capacity=None,
         created_for=None,

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from detour_crds.conditions import Condition, MigrationCondition, Status
 from detour_operator.reconcile.publishing import turned
+from detour_operator.storage_side.decision import CANCELLED
 
 NEWS = {
     (MigrationCondition.SOURCE_FROZEN, Status.TRUE): "SourceFrozen",
@@ -35,7 +36,9 @@ def news(before: Iterable[Condition], after: Iterable[Condition]) -> tuple[News,
 def _news(item: Condition) -> News | None:
     kind = MigrationCondition(item.type)
     if kind is MigrationCondition.SUCCEEDED and item.status is Status.FALSE:
-        return News(item.reason, item.message, item.reason != "Cancelled")
+        if item.reason == CANCELLED:
+            return News(CANCELLED, item.message, warning=False)
+        return News("Failed", f"{item.reason}: {item.message}", warning=True)
     reason = NEWS.get((kind, item.status))
     if reason is None:
         return None

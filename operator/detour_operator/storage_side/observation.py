@@ -24,7 +24,10 @@ class SeenSwitch:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class SeenClaim:
-    """A PersistentVolumeClaim; sizes in bytes, ``capacity`` None until it is bound."""
+    """A PersistentVolumeClaim; sizes in bytes, ``capacity`` None until it is bound.
+
+    ``request`` is ``requested`` as it was written, for a claim that is to ask for the same.
+    """
 
     name: str
     uid: str
@@ -33,6 +36,7 @@ class SeenClaim:
     block: bool
     access_modes: tuple[str, ...]
     storage_class: str | None
+    request: str
     requested: int
     capacity: int | None
     created_for: str | None

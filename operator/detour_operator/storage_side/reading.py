@@ -39,6 +39,7 @@ def claim(raw: Raw) -> SeenClaim:
     """A PersistentVolumeClaim."""
     meta, spec, status = meta_of(raw), raw["spec"], raw.get("status") or {}
     requests = (spec.get("resources") or {}).get("requests") or {}
+    request = str(requests.get("storage", "0"))
     capacity = (status.get("capacity") or {}).get("storage")
     return SeenClaim(
         name=meta.name,
@@ -48,7 +49,8 @@ def claim(raw: Raw) -> SeenClaim:
         block=spec.get("volumeMode") == "Block",
         access_modes=tuple(spec.get("accessModes") or ()),
         storage_class=spec.get("storageClassName"),
-        requested=bytes_of(requests.get("storage", "0")),
+        request=request,
+        requested=bytes_of(request),
         capacity=None if capacity is None else bytes_of(capacity),
         created_for=meta.annotations.get(names.DESTINATION_OF_ANNOTATION),
     )

@@ -59,6 +59,7 @@ def claim(name, **changes):
         block=False,
         access_modes=("ReadWriteOnce",),
         storage_class="fast",
+        request="1Ki",
         requested=SIZE,
         capacity=SIZE,
         created_for=None,

@@ -18,6 +18,7 @@ class Leases:
         self.lease = None
         self.version = 0
         self.given_up = threading.Event()
+        self.renewed = threading.Event()
 
     def __call__(self, request):
         if request.method == "POST":
@@ -34,11 +35,15 @@ class Leases:
 
     def write(self, body):
         self.version += 1
-        body["metadata"]["resourceVersion"] = str(self.version)
-        self.lease = body
+        self.lease = {
+            **body,
+            "metadata": {**body["metadata"], "resourceVersion": str(self.version)},
+        }
         if not self.holder:
             self.given_up.set()
-        return 200, body
+        elif self.version > 1:
+            self.renewed.set()
+        return 200, self.lease
 
     @property
     def holder(self):
@@ -72,7 +77,7 @@ def test_the_first_one_leads_and_the_second_does_not(leases):
 def test_a_lease_given_up_is_taken_without_waiting_for_it_to_expire(leases):
     first, second = candidate(leases, "first"), candidate(leases, "second")
     first.start()
-    assert first.wait(30)
+    assert leases.renewed.wait(30)
     first.release()
     assert leases.given_up.is_set()
     second.start()

@@ -12,7 +12,12 @@ import pytest
 from detour_crds import names
 from detour_operator.handlers import health, lifecycle, logs, triggers, watches
 from detour_operator.reconcile.queue import Key, Queue
-from unit.operator.api_server import serving
+from unit.operator.api_server import serving, status
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch):
+    monkeypatch.setattr(watches, "PAUSE_SECONDS", 0.01)
 
 
 class Keys(Queue):
@@ -80,6 +85,13 @@ def test_a_watch_asks_for_our_own_pods_only():
         assert queue.take() == Key(triggers.MIGRATION, "ns", "m")
     queries = [urllib.parse.parse_qs(request.path.partition("?")[2]) for request in server.asked]
     assert all(query["labelSelector"] == [names.COMPONENT_LABEL] for query in queries)
+
+
+def test_the_operator_waits_for_its_kinds():
+    answers = [status(404, "NotFound"), (200, {}), status(404, "NotFound"), (200, {}), (200, {})]
+    with serving(lambda _: answers.pop(0)) as server:
+        watches.wait_for_kinds(server.api(), "ns")
+    assert not answers
 
 
 def test_the_liveness_endpoint():

@@ -205,7 +205,7 @@ def turn(kind, before, now, reason="Why"):
         ("SourceReleased", Status.TRUE, "Why", News("SourceReleased", "words", False)),
         ("Succeeded", Status.TRUE, "Succeeded", News("Succeeded", "words", False)),
         ("Succeeded", Status.FALSE, "Cancelled", News("Cancelled", "words", False)),
-        ("Succeeded", Status.FALSE, "CopyFailed", News("CopyFailed", "words", True)),
+        ("Succeeded", Status.FALSE, "CopyFailed", News("Failed", "CopyFailed: words", True)),
         ("Accepted", Status.FALSE, "Busy", News("Refused", "Busy: words", True)),
         ("Stalled", Status.TRUE, "GuestStopped", News("Stalled", "GuestStopped: words", True)),
     ],

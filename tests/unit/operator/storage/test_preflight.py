@@ -166,10 +166,10 @@ def test_accepted(given):
 
 
 def test_what_a_template_leaves_out_is_taken_from_the_source():
-    source = claim(SOURCE, access_modes=(RWO, RWX), storage_class="slow", requested=7, capacity=9)
+    source = claim(SOURCE, access_modes=(RWO, RWX), storage_class="slow", request="7M")
     plan = verdict(source=source)
     assert plan.create == CreateClaim(
-        name=DESTINATION, storage_class="slow", access_modes=(RWO, RWX), size="7"
+        name=DESTINATION, storage_class="slow", access_modes=(RWO, RWX), size="7M"
     )
 
 
