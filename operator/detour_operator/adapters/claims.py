@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator, Mapping
-
 from typing import Any
 
 from kubernetes.utils.quantity import parse_quantity
@@ -72,8 +71,8 @@ def bytes_of(quantity: str) -> int:
     Raises:
         ValueError: it is no quantity.
     """
-    exact = parse_quantity(quantity)  # type: ignore[no-untyped-call]
-    return int(math.ceil(exact))
+    size: int = math.ceil(parse_quantity(quantity))  # type: ignore[no-untyped-call]
+    return size
 
 
 def _claims_of(pod: Mapping[str, Any]) -> set[str]:

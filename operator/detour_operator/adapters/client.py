@@ -283,8 +283,8 @@ class Api:
     def _json(self, request: _Request) -> Json:
         with translated():
             found = json.loads(self._answer(request))
-            if not isinstance(found, dict):
-                raise ValueError(f"not an object: {str(found)[:100]}")
+        if not isinstance(found, dict):
+            raise Unreachable(f"the API's answer is no object: {str(found)[:100]}")
         return found
 
     def _answer(self, request: _Request) -> bytes:
