@@ -226,15 +226,22 @@ def base_node(monitor: Monitor, known: Known) -> MonitorNode | None:
 
 
 def leftover_nodes(monitor: Monitor, known: Known) -> tuple[str, ...]:
-    """Nodes QEMU no longer needs once it is off the overlay, those on top first."""
+    """Nodes QEMU no longer needs once it is off the overlay, those on top first.
+
+    The source's are told from the destination's by libvirt's number, as both have one path; QEMU
+    refuses to delete a node that is in use.
+    """
     overlay = [node for node in monitor.nodes if is_overlay(node.file, known)]
-    frozen = [
+    others = [
         node
         for node in monitor.nodes
-        if same_path(node.file, known.canonical)
-        and node.read_only
-        and node.name != monitor.top.name
+        if same_path(node.file, known.canonical) and not _same_image(node, monitor.top)
     ]
     overlay.sort(key=lambda node: node.driver != "qcow2")
-    frozen.sort(key=lambda node: node.driver != "raw")
-    return tuple(node.name for node in overlay + frozen)
+    others.sort(key=lambda node: node.driver != "raw")
+    return tuple(node.name for node in overlay + others)
+
+
+def _same_image(one: MonitorNode, other: MonitorNode) -> bool:
+    """In libvirt an image's nodes are named ``libvirt-<number>-format`` and ``-storage``."""
+    return one.name.rpartition("-")[0] == other.name.rpartition("-")[0]

@@ -1,0 +1,1 @@
+"""Tests against the real thing may stand here: libvirt, QEMU and mounts, as root."""
