@@ -10,9 +10,9 @@ from detour_operator.compute_side.step import Step, record
 
 
 def half_way(seen: Observation) -> Refusal | None:
-    """A start that was given up is undone to its end, even if its reason has gone meanwhile.
+    """A start that was given up before the order Overlay is undone to its end, come what may.
 
-    Else another operator, late with putting the strategy back, would do so after the order Overlay.
+    Else another operator, late with putting the strategy back, would do it after that order.
     """
     compute = seen.switch.compute
     if compute.strategy_before is None or compute.lock_proven:

@@ -50,7 +50,7 @@ def checked(before, effects):
     for effect, after in effects:
         check(before, effect, after)
         if before.order is not Order.NONE and after.ended and not before.ended:
-            # Only of a fresh look: that the guest may be lost right after it is KubeVirt's to bear.
+            # Only of a fresh look: a guest that is lost right after it is KubeVirt's to bear.
             # A machine that waits for its restart is free to restart anyway.
             free = before.position is Position.DESTINATION
             assert before.alive or not before.qemu or free

@@ -16,7 +16,9 @@ restarting  the guest is on the destination and waits for a restart, as the oper
 - name: why
   expression: >-
     'its disk ' + params.spec.volume + ' is being moved by AttachmentSwitch ' + params.metadata.name
-    + ' (of the VolumeMigration of that name, if Detour made it). Wait until that has ended, or cancel it with spec.cancel.'
+    + ' (of the VolumeMigration of that name, if Detour made it). '
+    + (variables.restarting ? 'Restart the machine first: its instance still names the source.'
+    : 'Wait until that has ended, or cancel it with spec.cancel.')
 {{- end }}
 
 {{- define "detour.lock.binding" -}}

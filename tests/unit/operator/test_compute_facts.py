@@ -1,0 +1,109 @@
+"""What is read from KubeVirt's JSON, and what is not mistaken for something else."""
+
+import pytest
+
+from detour_operator.compute_side import facts
+from unit.operator.compute_samples import claim, disk, instance, machine, pod
+
+
+def test_a_running_instance():
+    found = facts.instance(instance(), "data")
+    assert (found.phase, found.node, found.claim) == ("Running", "node-1", "old")
+    assert found.claim_in_status == "old"
+    assert found.se_linux_level == "s0:c1,c2"
+    assert found.fence is None
+    assert found.disk == "disk"
+    busy = (found.paused, found.migrating, found.volumes_changing, found.handing_over)
+    assert busy == (False,) * 4
+    assert not found.hotplugged
+
+
+def test_a_data_volume_is_a_claim_of_its_name():
+    assert facts.instance(instance(), "root").claim == "root-claim"
+    assert facts.machine(machine(), "root").claim == "root-claim"
+    assert facts.machine(machine(), "cloudinit").claim is None
+    assert not facts.machine(machine(), "nothing").has_volume
+
+
+OURS = {
+    "volumeName": "data",
+    "sourcePVCInfo": {"claimName": "new"},
+    "destinationPVCInfo": {"claimName": "new"},
+}
+THEIRS = {**OURS, "sourcePVCInfo": {"claimName": "old"}}
+
+
+@pytest.mark.parametrize(
+    ("migrated", "ours", "theirs"),
+    [([], False, False), ([OURS], True, False), ([THEIRS], False, True)],
+    ids=["none", "Detour's own", "KubeVirt's own"],
+)
+def test_whose_migrated_volumes(migrated, ours, theirs):
+    found = facts.instance(instance(migratedVolumes=migrated), "data")
+    assert (found.handing_over, found.volumes_changing) == (ours, theirs)
+
+
+@pytest.mark.parametrize(
+    ("status", "fact"),
+    [
+        ({"conditions": [{"type": "Paused", "status": "True"}]}, "paused"),
+        ({"conditions": [{"type": "VolumesChange", "status": "True"}]}, "volumes_changing"),
+        ({"migrationState": {"migrationUid": "x"}}, "migrating"),
+        ({"changedBlockTracking": {"state": "Enabled"}}, "block_tracking"),
+        ({"volumeStatus": [{"name": "data", "hotplugVolume": {}}]}, "hotplugged"),
+    ],
+)
+def test_what_is_under_way(status, fact):
+    assert getattr(facts.instance(instance(**status), "data"), fact)
+    assert not getattr(facts.instance(instance(), "data"), fact)
+
+
+def test_a_migration_that_ended_is_none():
+    ended = {"migrationState": {"completed": True, "endTimestamp": "t"}}
+    assert not facts.instance(instance(**ended), "data").migrating
+
+
+@pytest.mark.parametrize("kind", ["lun", "cdrom", "floppy"])
+def test_kinds_of_disks(kind):
+    raw = instance()
+    raw["spec"]["domain"]["devices"]["disks"] = [{"name": "data", kind: {}}]
+    assert facts.instance(raw, "data").disk == kind
+
+
+def test_a_volume_without_a_disk_is_a_filesystem():
+    raw = instance()
+    raw["spec"]["domain"]["devices"]["disks"] = [disk("root")]
+    assert facts.instance(raw, "data").disk is None
+
+
+@pytest.mark.parametrize("context", ["", "none"])
+def test_no_selinux_no_level(context):
+    assert facts.instance(instance(selinuxContext=context), "data").se_linux_level == ""
+
+
+def test_a_pod_runs_when_its_containers_do():
+    assert facts.pod(pod()).running
+    waiting = {"waiting": {"reason": "ErrImagePull", "message": "no such image"}}
+    found = facts.pod(pod(containerStatuses=[{"state": waiting}]))
+    assert not found.running
+    assert found.trouble == "no such image"
+    unscheduled = [{"type": "PodScheduled", "status": "False", "message": "no node"}]
+    found = facts.pod(pod(phase="Pending", containerStatuses=[], conditions=unscheduled))
+    assert found.trouble == "no node"
+
+
+def test_an_owner_counts_only_if_it_is_the_only_one():
+    raw = pod()
+    raw["metadata"]["ownerReferences"] = [{"uid": "a"}]
+    assert facts.pod(raw).owner == "a"
+    raw["metadata"]["ownerReferences"].append({"uid": "b"})
+    assert facts.pod(raw).owner is None
+
+
+def test_a_claim():
+    found = facts.claim(claim("old", volumeMode="Block"))
+    assert (found.uid, found.volume_mode, found.access_modes) == (
+        "old-uid",
+        "Block",
+        ("ReadWriteOnce",),
+    )

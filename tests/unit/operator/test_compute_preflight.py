@@ -1,0 +1,181 @@
+"""Each reason for which a start is refused, and that nothing has been changed by then."""
+
+import dataclasses
+
+import pytest
+
+from detour_crds.attachment_switch import DestinationClaim
+from detour_crds.conditions import Status, SwitchCondition, find
+from detour_crds.volume_migration import (
+    HandoverMode,
+    NearLimit,
+    OverlayPlace,
+    OverlaySpec,
+    WhenStopped,
+)
+from detour_operator.compute_side import preflight
+from detour_operator.compute_side.decisions import decide
+from detour_operator.compute_side.observation import Claim, Nothing, Rival
+from unit.operator.compute_switches import SEEN, seen
+
+UNTOUCHED = {
+    "compute": {"token": None, "locked": False, "lock_proven": False, "strategy_before": None},
+    "holder": Nothing.ABSENT,
+}
+
+
+def asked(**spec):
+    found = seen(instance={"fence": None}, **UNTOUCHED)
+    changed = dataclasses.replace(found.switch.spec, **spec)
+    return dataclasses.replace(found, switch=dataclasses.replace(found.switch, spec=changed))
+
+
+def found(*, machine=None, instance=None, **facts):
+    if instance is None or isinstance(instance, dict):
+        instance = {"fence": None, **(instance or {})}
+    return seen(machine=machine, instance=instance, **UNTOUCHED, **facts)
+
+
+EARLIER = Rival(name="first", uid="0", created="2026-01-01T00:00:00Z")
+LATER = Rival(name="second", uid="0", created="2026-01-03T00:00:00Z")
+
+REFUSED = {
+    "overlay elsewhere": (
+        asked(overlay=OverlaySpec(where=OverlayPlace.CLAIM)),
+        "NotYetSupported",
+        "spec.overlay.where",
+    ),
+    "overlay limit": (asked(overlay=OverlaySpec(limit="1Gi")), "NotYetSupported", "limit"),
+    "throttle": (
+        asked(overlay=OverlaySpec(near_limit=NearLimit.THROTTLE)),
+        "NotYetSupported",
+        "nearLimit",
+    ),
+    "declared handover": (
+        asked(handover=HandoverMode.WAIT_FOR_DECLARED),
+        "NotYetSupported",
+        "spec.handover",
+    ),
+    "finish when stopped": (
+        asked(when_stopped=WhenStopped.FINISH),
+        "NotYetSupported",
+        "whenStopped",
+    ),
+    "no machine": (found(machine=Nothing.ABSENT), "VirtualMachineNotFound", "vm"),
+    "machine going": (found(machine={"deleting": True}), "VirtualMachineDeleting", "vm"),
+    "no volume": (found(machine={"has_volume": False}), "VolumeNotFound", "data"),
+    "volume without a claim": (found(machine={"claim": None}), "VolumeNotOnClaim", "data"),
+    "snapshot": (found(machine={"snapshot": "s1"}), "SnapshotInProgress", "s1"),
+    "restore": (found(machine={"restore": "r1"}), "RestoreInProgress", "r1"),
+    "restart asked for": (found(machine={"state_change": True}), "StateChangeInProgress", "vm"),
+    "restart required": (found(machine={"restart_required": True}), "RestartRequired", "restart"),
+    "stopped": (found(instance=Nothing.ABSENT), "NotYetSupported", "start it"),
+    "starting": (found(instance={"phase": "Scheduled"}), "InstanceNotRunning", "Scheduled"),
+    "ending": (found(instance={"deleting": True}), "InstanceNotRunning", "deleted"),
+    "paused": (found(instance={"paused": True}), "InstancePaused", "unpause"),
+    "live migration": (found(live_migrations=("m1",)), "LiveMigrationInProgress", "m1"),
+    "live migration by its state": (
+        found(instance={"migrating": True}),
+        "LiveMigrationInProgress",
+        "wait",
+    ),
+    "KubeVirt's volume migration": (
+        found(instance={"volumes_changing": True}),
+        "VolumesChanging",
+        "wait",
+    ),
+    "changed block tracking": (
+        found(instance={"block_tracking": True}),
+        "ChangedBlockTracking",
+        "turn it off",
+    ),
+    "lun": (found(instance={"disk": "lun"}), "DiskKindNotSupported", "lun"),
+    "filesystem": (found(instance={"disk": None}), "DiskKindNotSupported", "not a disk"),
+    "shareable": (found(instance={"shareable": True}), "DiskShareable", "data"),
+    "hotplugged": (found(instance={"hotplugged": True}), "VolumeHotplugged", "unplug"),
+    "claims differ": (found(instance={"claim": "x"}), "ClaimsDiffer", "x"),
+    "no launcher": (found(launcher=Nothing.ABSENT), "LauncherNotFound", "wait"),
+    "no source": (found(source_claim=Nothing.ABSENT), "SourceClaimNotFound", "create"),
+    "source going": (
+        found(source_claim=Claim(name="old", uid="old-uid", deleting=True)),
+        "SourceClaimDeleting",
+        "old",
+    ),
+    "block source": (
+        found(source_claim=Claim(name="old", uid="old-uid", volume_mode="Block")),
+        "NotYetSupported",
+        "Filesystem",
+    ),
+    "another pod on the source": (found(source_users=("p1",)), "SourceClaimInUse", "p1"),
+    "destination is the source": (
+        found(destination_claim=Claim(name="new", uid="old-uid")),
+        "DestinationIsSource",
+        "another",
+    ),
+    "destination going": (
+        found(destination_claim=Claim(name="new", uid="new-uid", deleting=True)),
+        "DestinationDeleting",
+        "new",
+    ),
+    "block destination": (
+        found(destination_claim=Claim(name="new", uid="new-uid", volume_mode="Block")),
+        "VolumeModeDiffers",
+        "Block",
+    ),
+    "destination for one pod": (
+        found(destination_claim=Claim(name="new", uid="u", access_modes=("ReadWriteOncePod",))),
+        "AccessModeNotSupported",
+        "ReadWriteOnce",
+    ),
+    "R12 an earlier switch": (found(rivals=(EARLIER,)), "VirtualMachineBusy", "first"),
+    "R12 a later one that has the lock": (
+        found(rivals=(dataclasses.replace(LATER, locked=True),)),
+        "VirtualMachineBusy",
+        "second",
+    ),
+}
+
+
+@pytest.mark.parametrize(("seen_", "reason", "told"), REFUSED.values(), ids=REFUSED)
+def test_refused(seen_, reason, told):
+    decision = decide(seen_)
+    accepted = find(decision.status.conditions, SwitchCondition.ACCEPTED)
+    assert (accepted.status, accepted.reason) == (Status.FALSE, reason)
+    assert told in accepted.message
+    assert decision.actions == ()
+    assert decision.status.compute == seen_.switch.compute
+    assert decision.after == 30
+
+
+ACCEPTABLE = {
+    "all is well": found(),
+    "no destination named yet": dataclasses.replace(
+        asked(destination=None), destination_claim=Nothing.ABSENT
+    ),
+    "a destination that is not there yet": found(destination_claim=Nothing.ABSENT),
+    "R12 a later switch": found(rivals=(LATER,)),
+    "R12 an earlier one that is refused": found(
+        rivals=(dataclasses.replace(EARLIER, refused=True),)
+    ),
+    "restart required because Detour took the strategy off": seen(
+        machine={"restart_required": True}
+    ),
+    "another strategy": found(machine={"strategy": "Replacement"}),
+}
+
+
+@pytest.mark.parametrize("seen_", ACCEPTABLE.values(), ids=ACCEPTABLE)
+def test_acceptable(seen_):
+    assert preflight.refusal(seen_) is None
+
+
+def test_every_check_has_a_refusal_here():
+    refusing = set()
+    for seen_, _, _ in REFUSED.values():
+        refusing.add(next(check for check in preflight.CHECKS if check(seen_) is not None))
+    assert refusing == set(preflight.CHECKS)
+
+
+def test_a_destination_named_later_is_noted():
+    late = dataclasses.replace(asked(destination=DestinationClaim(claim_name="new")))
+    assert decide(late).status.compute.destination_claim.uid == SEEN.destination_claim.uid
