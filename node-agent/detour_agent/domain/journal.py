@@ -33,7 +33,7 @@ class Record:
     overlays: tuple[str, ...] = ()
     """File names, each journalled before it is created."""
     tried: int = 0
-    """How many of the names may have been handed to libvirt."""
+    """How many names may have been handed to libvirt, those no longer listed included."""
     healing: bool = False
     mirror_tries: int = 0
     source: Identity | None = None
@@ -84,7 +84,7 @@ def start_tries_left(record: Record) -> bool:
 
 def with_next_overlay(record: Record, attempt: int) -> Record:
     """The record with a name that libvirt has not seen; itself if its last name is one."""
-    if record.tried < len(record.overlays):
+    name = overlay_name(record.switch_uid, attempt, record.tried + 1)
+    if name in record.overlays:
         return record
-    name = overlay_name(record.switch_uid, attempt, len(record.overlays) + 1)
     return dataclasses.replace(record, overlays=(*record.overlays, name))

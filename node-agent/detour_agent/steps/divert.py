@@ -47,7 +47,7 @@ def start(work: Pass) -> None:
         ),
     )
     work.ports.mounts.expose_overlay(work.guest, work.switch.uid)
-    work.write(dataclasses.replace(record, tried=len(record.overlays)))
+    work.write(dataclasses.replace(record, tried=record.tried + 1))
     before = work.ports.clock.now()
     work.domain.snapshot(f"{work.switch.overlay_folder}/{name}")
     took = elapsed_milliseconds(before, work.ports.clock.now())
@@ -77,9 +77,14 @@ def heal(work: Pass) -> None:
 
 
 def restart(work: Pass) -> None:
-    """The lost start is undone: clear what it left in QEMU and start again (H5)."""
+    """The lost start is undone: clear what it left in QEMU and start again (H5).
+
+    Its overlay is stale from here on; it leaves the record together with the stage, so that
+    nobody ever takes it for the one that holds the guest's writes.
+    """
     clear_nodes(work)
-    work.write(dataclasses.replace(work.record, stage=Stage.START, healing=False))
+    work.write(dataclasses.replace(work.record, stage=Stage.START, healing=False, overlays=()))
+    work.ports.images.remove(work.switch.uid, work.look.overlays)
 
 
 def clear_nodes(work: Pass) -> None:
