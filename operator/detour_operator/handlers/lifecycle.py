@@ -5,11 +5,16 @@ kinds.
 """
 
 import logging
+from typing import Any, Final
 
 import kopf
 
 from detour_operator.handlers import triggers
 from detour_operator.reconcile.queue import Queue
+
+
+IDENTITY: Final[Any] = "detour"
+"""kopf would look up the user's name, which a container's numeric user has not."""
 
 
 def run(queue: Queue) -> None:
@@ -18,7 +23,13 @@ def run(queue: Queue) -> None:
     registry = kopf.OperatorRegistry()
     kopf.on.login(registry=registry)(kopf.login_via_client)
     triggers.register(registry, queue)
-    kopf.run(registry=registry, settings=settings(), standalone=True, clusterwide=True)
+    kopf.run(
+        registry=registry,
+        settings=settings(),
+        identity=IDENTITY,
+        standalone=True,
+        clusterwide=True,
+    )
 
 
 def settings() -> kopf.OperatorSettings:
