@@ -1,0 +1,197 @@
+"""What the chart installs: the CRDs as they are, the processes' settings, and the lock."""
+
+import copy
+import subprocess
+import tarfile
+
+import jsonschema
+import pytest
+import yaml
+
+from detour_crds import names
+from detour_operator import settings
+from detour_operator.adapters import lock_proof, virtual_machine_handover
+from detour_operator.compute_side import holder
+from detour_operator.handlers import health
+from unit.chart.chart import CHART, NAMESPACE, ROOT, helm, of_kind, rendered
+
+pytestmark = pytest.mark.timeout(1800)  # Helm may have to be built first
+
+POLICIES = {
+    "detour-lock-live-migrations",
+    "detour-lock-instances",
+    "detour-lock-machines",
+    "detour-lock-machine-requests",
+    "detour-lock-pods",
+    "detour-lock-evictions",
+    "detour-lock-copies",
+    "detour-lock-switches",
+    "detour-node-agent",
+}
+
+
+def test_the_crds_are_the_repositorys():
+    files = {path.name for path in (ROOT / "crds").glob("*.yaml")}
+    assert {path.name for path in (CHART / "crds").iterdir()} == files
+    installed = of_kind("CustomResourceDefinition")
+    for name in files:
+        text = (ROOT / "crds" / name).read_text()
+        assert (CHART / "crds" / name).read_text() == text
+        definition = yaml.safe_load(text)
+        assert installed[definition["metadata"]["name"]] == definition
+
+
+def test_a_packaged_chart_has_them_too(tmp_path):
+    helm("package", str(CHART), "--destination", str(tmp_path))
+    (package,) = tmp_path.iterdir()
+    with tarfile.open(package) as archive:
+        for path in (ROOT / "crds").glob("*.yaml"):
+            packed = archive.extractfile(f"detour/crds/{path.name}")
+            assert packed is not None, "a symbolic link was packed as one"
+            assert packed.read() == path.read_bytes()
+
+
+def environment(workload):
+    (container,) = workload["spec"]["template"]["spec"]["containers"]
+    return {
+        item["name"]: item.get("value", "from the pod") for item in container["env"]
+    }, container
+
+
+def test_the_operator_takes_the_settings_it_is_given():
+    given, container = environment(
+        of_kind(
+            "Deployment", "logFormat=text", "impersonation.enabled=false", "kubevirt.namespace=kv"
+        )["detour-operator"]
+    )
+    read = settings.from_environment(given)
+    assert set(given) == {f"DETOUR_{name}" for name in VARIABLES}
+    assert read.impersonate is False
+    assert read.kubevirt_namespace == "kv"
+    assert read.log_format == "text"
+    assert read.copier_image == "localhost/detour-copier:dev"
+    (port,) = container["ports"]
+    assert port["containerPort"] == health.PORT
+    assert container["livenessProbe"]["httpGet"]["path"] == health.PATH
+
+
+VARIABLES = (
+    "NAMESPACE",
+    "POD_NAME",
+    "COPIER_IMAGE",
+    "IMAGE_PULL_POLICY",
+    "IMPERSONATE",
+    "KUBEVIRT_NAMESPACE",
+    "LOG_FORMAT",
+)
+
+
+def test_the_operator_has_no_privileges():
+    pod = of_kind("Deployment")["detour-operator"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert container["securityContext"]["allowPrivilegeEscalation"] is False
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert "hostPID" not in pod
+
+
+def test_the_node_agent_runs_everywhere_and_keeps_its_state_on_the_node():
+    agent = of_kind("DaemonSet", "nodeAgent.stateDirectory=/data/detour")["detour-node-agent"]
+    given, container = environment(agent)
+    pod = agent["spec"]["template"]["spec"]
+    assert pod["hostPID"] is True
+    assert pod["tolerations"] == [{"operator": "Exists"}]
+    assert pod["priorityClassName"] == "system-node-critical"
+    assert agent["spec"]["updateStrategy"] == {"type": "RollingUpdate"}
+    assert container["securityContext"] == {"privileged": True}
+    assert given["DETOUR_STATE_DIR"] == "/data/detour"
+    assert container["volumeMounts"] == [{"name": "state", "mountPath": "/data/detour"}]
+    (state,) = pod["volumes"]
+    assert state["hostPath"] == {"path": "/data/detour", "type": "DirectoryOrCreate"}
+
+
+def test_a_digest_is_used_in_place_of_the_tag():
+    digest = f"sha256:{'0' * 64}"
+    _, container = environment(
+        of_kind("DaemonSet", f"nodeAgent.image.digest={digest}")["detour-node-agent"]
+    )
+    assert container["image"] == f"localhost/detour-node-agent@{digest}"
+
+
+def test_the_holders_priority_class_is_there():
+    assert holder.PRIORITY_CLASS in of_kind("PriorityClass")
+
+
+def test_a_value_nobody_reads_is_refused():
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        rendered("operator.replica=3")
+    assert "replica" in refused.value.stderr
+
+
+def test_the_values_schema_names_every_value():
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    schema = yaml.safe_load((CHART / "values.schema.json").read_text())
+    jsonschema.Draft7Validator.check_schema(schema)
+    jsonschema.validate(values, schema)
+    assert set(schema["properties"]) == {*values, "global"}
+    wrong = copy.deepcopy(values)
+    wrong["logFormat"] = "xml"
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(wrong, schema)
+
+
+def test_the_lock_is_complete_and_bound():
+    policies = of_kind("ValidatingAdmissionPolicy")
+    bindings = of_kind("ValidatingAdmissionPolicyBinding")
+    assert set(policies) == set(bindings) == POLICIES
+    for name, binding in bindings.items():
+        spec = policies[name]["spec"]
+        assert binding["spec"]["policyName"] == name
+        assert binding["spec"]["validationActions"] == ["Deny"]
+        assert spec["failurePolicy"] == "Fail"
+        by_switch = spec.get("paramKind") is not None
+        assert ("paramRef" in binding["spec"]) is by_switch
+        if by_switch:
+            assert binding["spec"]["paramRef"] == {
+                "selector": {},
+                "parameterNotFoundAction": "Allow",
+            }
+
+
+@pytest.mark.parametrize("name", sorted(POLICIES))
+def test_a_refusal_says_why_and_is_forbidden(name):
+    for validation in of_kind("ValidatingAdmissionPolicy")[name]["spec"]["validations"]:
+        assert validation["reason"] == "Forbidden"
+        assert validation.get("message") or validation.get("messageExpression")
+        assert "\n" not in validation.get("messageExpression", "")
+
+
+def test_the_proof_of_the_lock_recognises_the_policy():
+    policy = of_kind("ValidatingAdmissionPolicy")[lock_proof.POLICY]
+    why = next(item for item in policy["spec"]["variables"] if item["name"] == "why")
+    assert "AttachmentSwitch ' + params.metadata.name" in why["expression"]
+    assert "+ ' (of the" in why["expression"], "the name must end in a space"
+
+
+def test_the_policies_know_the_accounts():
+    operator = f"system:serviceaccount:{NAMESPACE}:detour-operator"
+    controller = virtual_machine_handover.controller_user("kv")
+    policies = of_kind("ValidatingAdmissionPolicy", "kubevirt.namespace=kv")
+    text = yaml.safe_dump(policies["detour-lock-instances"], width=1000)
+    assert operator in text
+    assert controller in text
+    assert names.FENCE_ANNOTATION_PREFIX in text
+    assert operator in yaml.safe_dump(policies["detour-lock-machines"], width=1000)
+    assert names.SWITCH_FINALIZER in yaml.safe_dump(policies["detour-lock-switches"], width=1000)
+    bound = {
+        subject["name"]: subject["namespace"]
+        for binding in of_kind("ClusterRoleBinding").values()
+        for subject in binding["subjects"]
+    }
+    assert bound == {"detour-operator": NAMESPACE, "detour-node-agent": NAMESPACE}
+
+
+def test_people_get_their_rights_by_kubernetes_own_roles():
+    for role in ("view", "edit", "admin"):
+        labels = of_kind("ClusterRole")[f"detour-{role}"]["metadata"]["labels"]
+        assert labels[f"rbac.authorization.k8s.io/aggregate-to-{role}"] == "true"
