@@ -1,10 +1,9 @@
 """The JSON patches of the handover, to the letter, and what they make of an object."""
 
-import copy
-
 import pytest
 
 from detour_operator.compute_side import handover
+from unit.operator.compute_cluster import applied
 from unit.operator.compute_samples import claim, instance, machine
 
 UID = {"op": "test", "path": "/metadata/uid", "value": "vmi-uid"}
@@ -136,24 +135,3 @@ def test_a_late_handover_changes_nothing(change):
     change(late)
     with pytest.raises((AssertionError, KeyError)):
         applied(late, patch)
-
-
-def applied(raw, operations):
-    """RFC 6902 as far as it is used: test, add, replace, remove."""
-    after = copy.deepcopy(raw)
-    for operation in operations:
-        *path, last = (
-            part.replace("~1", "/").replace("~0", "~") for part in operation["path"].split("/")[1:]
-        )
-        where = after
-        for part in path:
-            where = where[int(part) if isinstance(where, list) else part]
-        key = int(last) if isinstance(where, list) else last
-        match operation["op"]:
-            case "test":
-                assert where[key] == operation["value"]
-            case "remove":
-                del where[key]
-            case "add" | "replace":
-                where[key] = copy.deepcopy(operation["value"])
-    return after

@@ -1,0 +1,225 @@
+"""Whole passes against an HTTP server: what is read, what is written, and by whom."""
+
+import pytest
+
+from detour_operator.compute_side import reconciler
+from detour_operator.compute_side.holder import holder_name
+from detour_operator.errors import Conflict, DetourError
+from detour_operator.settings import Settings
+from unit.operator.api_server import serving, status
+from unit.operator.compute_cluster import INSTANCE, MACHINE, NS, SWITCH, Cluster
+
+SETTINGS = Settings(namespace="detour-system", pod_name="operator-0", copier_image="copier:1")
+HOLDER = f"{NS}/pods/{holder_name('12345678-abcd')}"
+CONTROLLER = "system:serviceaccount:kubevirt:kubevirt-controller"
+ACCEPTED = {"inspection": {"reason": "Accepted"}}
+
+
+class Driver:
+    def __init__(self, cluster, server):
+        self.cluster = cluster
+        self.server = server
+        self.side = reconciler(server.api(), SETTINGS)
+
+    def passes(self, count=20):
+        """Passes until nothing changes any more; the last answer."""
+        after = None
+        for _ in range(count):
+            before = self.cluster.version, len(self.cluster.objects)
+            after = self.side.reconcile("ns", "move")
+            self._run_holder()
+            if before == (self.cluster.version, len(self.cluster.objects)):
+                break
+        return after
+
+    def _run_holder(self):
+        holder = self.cluster.objects.get(HOLDER)
+        if holder is not None:
+            running = {"phase": "Running", "containerStatuses": [{"state": {"running": {}}}]}
+            holder.setdefault("status", running)
+
+    def frozen(self):
+        self.passes()
+        self.cluster.report(**ACCEPTED)
+        self.passes()
+        self.cluster.report(reached="Overlay", overlay={"name": "o"}, **ACCEPTED)
+        return self.passes()
+
+    def mirrored(self):
+        self.frozen()
+        self.cluster.ask("Destination")
+        self.passes()
+        self.cluster.report(reached="Mirrored", overlay={"name": "o"})
+        return self.passes()
+
+
+@pytest.fixture
+def driver():
+    cluster = Cluster()
+    with serving(cluster.answer) as server:
+        yield Driver(cluster, server)
+
+
+def claim(raw, *path):
+    for part in path:
+        raw = raw[part]
+    return raw["volumes"][2]["persistentVolumeClaim"]["claimName"]
+
+
+def condition(cluster, kind):
+    found = cluster.switch["status"]["conditions"]
+    return next(item for item in found if item["type"] == kind)
+
+
+def test_a_whole_move(driver):
+    cluster = driver.cluster
+    assert driver.frozen() == 5
+    assert cluster.switch["status"]["position"] == "Frozen"
+    assert condition(cluster, "SourceFrozen")["status"] == "True"
+    assert "updateVolumesStrategy" not in cluster.objects[MACHINE]["spec"]
+    driver.cluster.ask("Destination")
+    driver.passes()
+    assert cluster.compute["order"] == "Mirrored"
+    assert claim(cluster.objects[INSTANCE], "spec") == "old"
+    cluster.report(reached="Mirrored", overlay={"name": "o"})
+    driver.passes()
+    assert cluster.compute["order"] == "Destination"
+    assert claim(cluster.objects[INSTANCE], "spec") == "new"
+    assert "migratedVolumes" not in cluster.objects[INSTANCE]["status"]
+    assert claim(cluster.objects[MACHINE], "spec", "template", "spec") == "old"
+    shown = cluster.objects[INSTANCE]["status"]["volumeStatus"][1]
+    shown["persistentVolumeClaimInfo"]["claimName"] = "new"
+    cluster.report(reached="Destination")
+    assert driver.passes() is None
+    assert cluster.switch["status"]["position"] == "Destination"
+    assert cluster.compute["locked"] is False
+    assert claim(cluster.objects[MACHINE], "spec", "template", "spec") == "new"
+    assert cluster.objects[MACHINE]["spec"]["updateVolumesStrategy"] == "Migration"
+    assert condition(cluster, "Ready")["status"] == "True"
+    assert HOLDER in cluster.objects, "it stays until the launcher ends"
+
+
+def test_only_the_instances_volumes_are_written_as_kubevirt(driver):
+    driver.mirrored()
+    as_kubevirt = [
+        request for request in driver.server.asked if request.headers["Impersonate-User"]
+    ]
+    assert {request.headers["Impersonate-User"] for request in as_kubevirt} == {CONTROLLER}
+    assert {(request.method, request.path) for request in as_kubevirt} == {("PATCH", INSTANCE)}
+    assert len(as_kubevirt) == 2
+
+
+def test_a_cancel_puts_everything_back(driver):
+    cluster = driver.cluster
+    machine = {**cluster.objects[MACHINE], "metadata": {}}
+    instance = {**cluster.objects[INSTANCE], "metadata": {}}
+    driver.frozen()
+    cluster.ask("Source")
+    driver.passes()
+    assert cluster.compute["order"] == "Source"
+    cluster.report(reached="Source")
+    assert driver.passes() is None
+    assert cluster.switch["status"]["position"] == "Source"
+    assert cluster.compute["locked"] is False
+    assert {**cluster.objects[MACHINE], "metadata": {}} == machine
+    assert {**cluster.objects[INSTANCE], "metadata": {}} == instance
+    assert HOLDER not in cluster.objects
+    assert not cluster.objects[INSTANCE]["metadata"].get("annotations")
+
+
+def test_a_deleted_switch_is_cancelled_and_then_goes(driver):
+    driver.frozen()
+    driver.cluster.switch["metadata"]["deletionTimestamp"] = "2026-01-02T00:00:00Z"
+    driver.passes()
+    driver.cluster.report(reached="Source")
+    driver.passes()
+    assert driver.cluster.switch["status"]["position"] == "Source"
+    assert driver.cluster.switch["metadata"]["finalizers"] == []
+
+
+def test_a_refusal_changes_nothing_but_the_status(driver):
+    driver.cluster.objects[INSTANCE]["status"]["conditions"] = [
+        {"type": "Paused", "status": "True"}
+    ]
+    assert driver.passes() == 30
+    accepted = condition(driver.cluster, "Accepted")
+    assert (accepted["status"], accepted["reason"]) == ("False", "InstancePaused")
+    written = {
+        request.path
+        for request in driver.server.asked
+        if request.method in ("PATCH", "PUT", "DELETE")
+    }
+    assert written == {SWITCH, f"{SWITCH}/status"}
+
+
+@pytest.mark.parametrize("unread", ["virtualmachineinstances", "pods/hp-volume", "claims/new"])
+def test_what_cannot_be_read_is_not_absent(driver, unread):
+    driver.frozen()
+    driver.cluster.ask("Destination")
+    before = len(driver.server.asked)
+    driver.cluster.broken = unread
+    driver.passes()
+    assert condition(driver.cluster, "Ready")["reason"] == "CannotLook"
+    assert driver.cluster.compute["order"] == "Overlay"
+    changed = [
+        request
+        for request in driver.server.asked[before:]
+        if request.method in ("PATCH", "DELETE") and not request.path.startswith(SWITCH)
+    ]
+    assert changed == []
+
+
+def test_an_order_does_not_follow_from_a_position_that_changed_meanwhile(driver):
+    """The caller cancels between the look and the write."""
+    cluster, answer = driver.cluster, driver.server.answer
+    driver.frozen()
+    cluster.ask("Destination")
+
+    def cancelled_first(request):
+        if request.method == "PATCH" and request.path.startswith(SWITCH):
+            cluster.ask("Source")
+            driver.server.answer = answer
+        return answer(request)
+
+    driver.server.answer = cancelled_first
+    with pytest.raises(Conflict):
+        driver.side.reconcile("ns", "move")
+    assert cluster.compute["order"] == "Overlay"
+
+
+def test_a_refused_handover_is_told(driver):
+    answer = driver.server.answer
+
+    def refusing(request):
+        if request.headers["Impersonate-User"]:
+            return status(403, "Forbidden", "a webhook says no")
+        return answer(request)
+
+    driver.server.answer = refusing
+    with pytest.raises(DetourError, match="webhook"):
+        driver.mirrored()
+    ready = condition(driver.cluster, "Ready")
+    assert ready["reason"] == "Forbidden"
+    assert "a webhook says no" in ready["message"]
+    assert driver.cluster.compute["order"] == "Mirrored"
+
+
+def test_without_permission_the_machine_waits_for_its_restart(driver):
+    cluster = driver.cluster
+    cluster.permitted = False
+    driver.mirrored()
+    cluster.report(reached="Destination")
+    assert driver.passes() == 5
+    assert cluster.switch["status"]["position"] == "Destination"
+    assert cluster.compute["locked"] is True
+    assert condition(cluster, "HandedOver")["reason"] == "RestartRequired"
+    assert "updateVolumesStrategy" not in cluster.objects[MACHINE]["spec"]
+    assert claim(cluster.objects[INSTANCE], "spec") == "old"
+    cluster.objects[INSTANCE]["metadata"]["uid"] = "later"
+    assert driver.passes() is None
+    assert cluster.compute["locked"] is False
+
+
+def test_a_switch_that_is_gone_is_nothing(driver):
+    del driver.cluster.objects[SWITCH]
+    assert driver.side.reconcile("ns", "move") is None
