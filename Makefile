@@ -12,6 +12,7 @@ export PYTHONPATH := tests:$(SOURCES)
 PROVIDER ?=
 export PROVIDER
 CLUSTER := $(PYTHON) -m cluster
+HELM := $(or $(DETOUR_CACHE),.cache)/bin/helm
 # Which end-to-end tests to run: a pytest expression, as in `make e2e ONLY=live_move`.
 ONLY ?=
 # Size of the demo's disk; half of it is filled.
@@ -29,31 +30,31 @@ demo: cluster-up ## Move a running VM's disk on a real cluster and prove that no
 .PHONY: test
 test: lint unit e2e ## Run every test
 
+.PHONY: packages
+packages:
+	tests/cluster/setup.sh
+
 .PHONY: unit
-unit: $(VENV)/ready ## Run the tests that need neither root nor a cluster (under 20 s)
+unit: $(VENV)/ready packages ## Run the tests that need neither root nor a cluster (under 20 s)
 	$(PYTHON) -m pytest -q tests/unit
 
 .PHONY: lint
-lint: $(VENV)/ready tools ## Check style, types, layers, CRDs, chart and links
+lint: $(VENV)/ready ## Check style, types, layers, CRDs, chart and links
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	PYTHONPATH=$(SOURCES) $(VENV)/bin/lint-imports
 	$(PYTHON) -m pytest -q tests/unit/crds tests/unit/chart
 	$(PYTHON) -m harness.links README.md CONTRIBUTING.md SECURITY.md CHANGELOG.md docs
-	$$($(CLUSTER) tool helm) lint --strict charts/detour
+	$(CLUSTER) tools
+	$(HELM) lint --strict charts/detour
 
 .PHONY: e2e
 e2e: cluster-up ## Run the end-to-end tests (ONLY=expression picks some of them)
 	$(PYTHON) -m pytest -q -m e2e tests/e2e --timeout=1200 $(if $(ONLY),-k '$(ONLY)')
 
-.PHONY: tools
-tools: $(VENV)/ready ## Build the tools the cluster and the checks need
-	tests/cluster/setup.sh
-	$(CLUSTER) tools
-
 .PHONY: cluster-up
-cluster-up: tools ## Bring up the cluster for demo and tests (PROVIDER=local|kind|existing)
+cluster-up: $(VENV)/ready packages ## Bring up the cluster for demo and tests (PROVIDER=local|kind|existing)
 	$(CLUSTER) up
 	$(PYTHON) -m harness.install
 
@@ -75,7 +76,7 @@ requirements: $(VENV)/ready ## Lock the dependencies anew
 LOCK := --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade
 
 .PHONY: clean
-clean: ## Take the cluster down and remove everything that was built
+clean: ## Take the cluster down and remove all that was built
 	@if [ -x $(PYTHON) ]; then $(CLUSTER) down; fi
 	rm -rf $(VENV) .cache .cluster build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from cluster import choice, image_specs, images
+from cluster import choice, image_specs, images, tools
 from cluster.local import leftovers
 from cluster.process import CommandError
 from cluster.provider import UnsupportedError
@@ -24,6 +24,11 @@ def main() -> int:
     ) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+
+
+def _tools(_: argparse.Namespace) -> int:
+    tools.ensure("kubectl", "helm")
+    return 0
 
 
 def _up(_: argparse.Namespace) -> int:
@@ -91,6 +96,7 @@ def _status(_: argparse.Namespace) -> int:
 
 
 COMMANDS = {
+    "tools": _tools,
     "up": _up,
     "down": _down,
     "load": _load,
@@ -107,6 +113,7 @@ COMMANDS = {
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m cluster", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("tools", help="build kubectl and helm")
     commands.add_parser("up", help="make the cluster, or start what is missing of it")
     commands.add_parser("down", help="take it away")
     load = commands.add_parser("load", help="build images and put them on the nodes")

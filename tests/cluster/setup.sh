@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Debian packages the local test cluster and the image builds need, only what is missing.
+# Installs the Debian packages that tests, local cluster and image builds need, only what is missing.
 # Nothing is started: the cluster runs its own containerd and etcd as child processes.
 set -eu
 
@@ -12,8 +12,10 @@ containernetworking-plugins
 debian-archive-keyring
 debootstrap
 etcd-server
+gcc
 iproute2
 iptables
+libc6-dev
 openssl
 procps
 qemu-utils

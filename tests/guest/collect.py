@@ -74,6 +74,21 @@ class Collector:
             if not pod.ended:
                 self._read(pod, follow=False)
 
+    def settle(self, timeout: float) -> None:
+        """Wait until the consoles of all launcher pods seen are read to their end.
+
+        Args:
+            timeout: in seconds.
+
+        Raises:
+            TimeoutError: a launcher pod is still there.
+        """
+        end = time.monotonic() + timeout
+        while not all(pod.ended for pod in list(self._pods.values())):
+            if time.monotonic() > end:
+                raise TimeoutError(f"{self._vmi}: a launcher pod is there after {timeout} s")
+            time.sleep(_PAUSE / 4)
+
     def files(self) -> list[Path]:
         """The consoles, one file for each launcher pod, the oldest first."""
         return [pod.path for pod in list(self._pods.values())]

@@ -1,4 +1,4 @@
-"""Every relative link of the documents leads somewhere: ``python -m harness.links FILE_OR_FOLDER...``."""
+"""Every relative link of the documents leads somewhere: ``python -m harness.links PATH...``."""
 
 import pathlib
 import re

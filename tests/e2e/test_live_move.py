@@ -1,0 +1,102 @@
+"""A live move, from beginning to end: nothing acknowledged is lost, and nothing is left behind."""
+
+import pytest
+
+from harness import leftovers
+
+SIZE = "256Mi"
+WHERE = [(0, "trixie"), (1, "sid"), (1, "trixie"), (0, "sid")]
+
+
+def move(machine, migrate, name, storage_class):
+    """Move the VM's disk while it writes; the migration, once it has succeeded."""
+    migration = migrate(name, machine.name, {"claimTemplate": {"storageClassName": storage_class}})
+    ended = migration.wait_for_end()
+    assert ended["status"] == "True", migration.story()
+    return migration
+
+
+def assert_intact(machine, claim):
+    verdict = machine.verify(claim)
+    assert verdict.passed, verdict.text
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize(("node", "launcher"), WHERE, ids=[f"node{n}-{name}" for n, name in WHERE])
+def test_disk_moves_there_and_back_while_the_guest_writes(
+    cluster, kube, machines, migrate, namespace, node, launcher
+):
+    machine = machines()
+    where = cluster.nodes[node % len(cluster.nodes)]
+    machine.create(cluster.source_class, SIZE, node=where, launcher=launcher)
+    machine.wait_until_running()
+    machine.wait_for_writes()
+    before = machine.instance()["metadata"]["uid"]
+    xml_before = cluster.domain_xml(machine)
+
+    migration = move(machine, migrate, "there", cluster.destination_class)
+
+    assert machine.claim() == "there"
+    assert machine.instance_claim() == "there"
+    assert machine.instance()["metadata"]["uid"] == before, "the guest was not to be restarted"
+    assert cluster.domain_xml(machine) == xml_before
+    conditions = {item["type"] for item in machine.object()["status"].get("conditions", [])}
+    assert "RestartRequired" not in conditions
+    assert kube.get("pvc", machine.source, namespace), "the source claim is kept"
+    assert leftovers.on_node(cluster, migration) == []
+    machine.wait_for_writes()
+
+    machine.stop()
+    assert_intact(machine, "there")
+    assert not machine.verify(machine.source).passed, "the frozen source must look like loss"
+    machine.start()
+    assert machine.instance_claim() == "there"
+
+    move(machine, migrate, "back", cluster.source_class)
+    machine.wait_for_writes()
+    machine.stop()
+    assert_intact(machine, "back")
+
+
+@pytest.mark.e2e
+def test_disk_moves_back_onto_its_old_claim(cluster, machines, migrate):
+    """The old claim is full of stale data: each byte of it must be written over."""
+    machine = machines()
+    machine.create(cluster.source_class, SIZE)
+    machine.wait_until_running()
+    machine.wait_for_writes()
+    move(machine, migrate, "there", cluster.destination_class)
+    machine.wait_for_writes()
+    back = migrate("back", machine.name, {"claimName": machine.source})
+    waiting = back.wait_for_condition("Accepted", "False")
+    assert waiting["reason"] == "DestinationInUse", "the launcher pod still has the old claim"
+    machine.stop()
+    machine.start()
+    assert back.wait_for_end()["status"] == "True", back.story()
+    machine.wait_for_writes()
+    machine.stop()
+    assert_intact(machine, machine.source)
+
+
+@pytest.mark.e2e
+def test_two_machines_of_one_node_move_at_once(cluster, machines, migrate):
+    both = [machines("one"), machines("two")]
+    for machine in both:
+        machine.create(cluster.source_class, SIZE, node=cluster.nodes[0])
+    for machine in both:
+        machine.wait_until_running()
+        machine.wait_for_writes()
+    moves = [
+        migrate(
+            f"{machine.name}-moves",
+            machine.name,
+            {"claimTemplate": {"storageClassName": cluster.destination_class}},
+        )
+        for machine in both
+    ]
+    for migration in moves:
+        assert migration.wait_for_end()["status"] == "True", migration.story()
+    for machine in both:
+        machine.wait_for_writes()
+        machine.stop()
+        assert_intact(machine, f"{machine.name}-moves")

@@ -1,0 +1,65 @@
+"""What cannot be done is refused with its reason, and nothing is changed."""
+
+import pytest
+
+from harness.kube import KubectlError
+
+SIZE = "64Mi"
+
+UNSUPPORTED = {
+    "copy.method": {"copy": {"method": "VolumeSnapshot"}},
+    "copy.bandwidthLimit": {"copy": {"bandwidthLimit": "10Mi"}},
+    "copy.verify": {"copy": {"verify": "Checksum"}},
+    "overlay.where": {"overlay": {"where": "Claim"}},
+    "overlay.limit": {"overlay": {"limit": "1Gi"}},
+    "overlay.nearLimit": {"overlay": {"nearLimit": "Throttle"}},
+    "handover": {"handover": "WaitForDeclared"},
+    "sourceReclaimPolicy": {"sourceReclaimPolicy": "Delete"},
+    "whenStopped": {"whenStopped": "Finish"},
+    "dryRun": {"dryRun": True},
+}
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("field", UNSUPPORTED)
+def test_what_is_not_supported_yet_is_refused_by_name(migrate, field):
+    migration = migrate("m", "nobody", {"claimTemplate": {}}, **UNSUPPORTED[field])
+    accepted = migration.wait_for_condition("Accepted", "False", seconds=60)
+    assert accepted["reason"] == "NotYetSupported"
+    assert f"spec.{field}" in accepted["message"]
+    assert migration.switch() == {}
+    assert migration.phase() == "Refused"
+
+
+@pytest.mark.e2e
+def test_an_old_launcher_is_refused_and_nothing_is_changed(
+    cluster, kube, machines, migrate, namespace
+):
+    machine = machines()
+    machine.create(cluster.source_class, SIZE, launcher="bookworm")
+    machine.wait_until_running()
+    xml, vm = cluster.domain_xml(machine), machine.object()
+    migration = migrate("m", machine.name, {"claimTemplate": {}})
+    accepted = migration.wait_for_condition("Accepted", "False")
+    assert accepted["reason"] == "LauncherTooOld"
+    assert "11.1" in accepted["message"]
+    assert migration.switch()["status"]["compute"].get("order", "") == ""
+    assert not migration.switch()["status"]["compute"].get("locked")
+    assert cluster.domain_xml(machine) == xml
+    assert machine.object()["spec"] == vm["spec"]
+    kube.delete("volumemigrations", "m", namespace)
+    machine.wait_for_writes()
+
+
+@pytest.mark.e2e
+def test_api_server_refuses_what_makes_no_sense(kube, namespace, migrate):
+    with pytest.raises(KubectlError, match="exactly one of"):
+        migrate("m", "vm", {"claimName": "a", "claimTemplate": {}})
+    migrate("m", "vm", {"claimTemplate": {}}, cancel=True)
+    for patch, words in (
+        ({"volume": "other"}, "spec.volume cannot be changed"),
+        ({"cancel": False}, "a cancel cannot be taken back"),
+        ({"virtualMachine": {"name": "other"}}, "spec.virtualMachine cannot be changed"),
+    ):
+        with pytest.raises(KubectlError, match=words):
+            kube.patch("volumemigrations", "m", namespace, {"spec": patch})

@@ -1,0 +1,65 @@
+"""The cluster that tests and demo run on, whichever provider it came from."""
+
+import dataclasses
+import re
+import xml.etree.ElementTree as ET
+
+import cluster.choice
+from cluster import paths
+from cluster.provider import Provider
+from harness.kube import Kube, wait_for
+from harness.machine import Machine
+
+LIBVIRT = "qemu+unix:///session?socket=/var/run/libvirt/virtqemud-sock"
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """A cluster with KubeVirt and Detour on it."""
+
+    provider: Provider
+    kube: Kube
+    nodes: list[str]
+    source_class: str
+    destination_class: str
+    shared_class: str | None
+
+    def domain_xml(self, machine: Machine) -> str:
+        """The disk of the running domain as libvirt shows it, without what differs by itself.
+
+        libvirt numbers the images it has opened (``index``): a moved disk has another number.
+        """
+        pod = machine.launcher()["metadata"]["name"]
+        domain = f"{machine.namespace}_{machine.name}"
+        command = ["exec", "-n", machine.namespace, pod, "-c", "compute", "--"]
+        xml = self.kube.run(*command, "virsh", "-c", LIBVIRT, "dumpxml", domain)
+        disks = ET.fromstring(xml).findall("devices/disk")
+        return "\n".join(re.sub(r' index="\d+"', "", ET.tostring(d, "unicode")) for d in disks)
+
+
+def current() -> Target:
+    """The cluster that PROVIDER names; it must be up."""
+    provider = cluster.choice.provider()
+    return Target(
+        provider,
+        Kube(str(paths.binaries() / "kubectl"), provider.kubeconfig()),
+        provider.nodes(),
+        provider.classes.source,
+        provider.classes.destination,
+        provider.classes.shared,
+    )
+
+
+def remove_namespace(kube: Kube, name: str) -> None:
+    """End the VMs and moves of a namespace, then remove it."""
+    for kind in ("volumemigrations", "virtualmachines"):
+        kube.run("delete", kind, "--all", "-n", name, "--wait=false")
+    wait_for(
+        f"the moves and VMs of {name} to end",
+        lambda: (
+            not kube.list("volumemigrations", name)
+            and not kube.list("virtualmachineinstances", name)
+        ),
+        seconds=240,
+    )
+    kube.run("delete", "namespace", name, "--wait=false")

@@ -1,0 +1,65 @@
+"""Puts KubeVirt and Detour on the cluster: ``python -m harness.install``."""
+
+import hashlib
+import sys
+
+from cluster import images, paths
+from cluster.process import run
+from harness import cluster
+
+NAMESPACE = "detour-system"
+PRODUCT = ("detour-operator", "detour-node-agent", "detour-copier")
+STAND_IN = (
+    "detour-kubevirt",
+    "detour-launcher-trixie",
+    "detour-launcher-sid",
+    "detour-launcher-bookworm",
+)
+GUEST = "detour-guest"
+
+
+def detour(target: cluster.Target) -> None:
+    """Install or upgrade Detour with its chart, as a user would, and wait until it runs."""
+    chart = paths.REPOSITORY / "charts" / "detour"
+    kubeconfig = f"--kubeconfig={target.provider.kubeconfig()}"
+    values = [
+        f"--set={part}.image.{key}={value}"
+        for part, image in zip(("operator", "nodeAgent", "copier"), PRODUCT, strict=True)
+        for key, value in (
+            ("repository", f"localhost/{image}"),
+            ("tag", "dev"),
+        )
+    ]
+    # The tag stays the same while the image changes: its digest has the pods made anew.
+    values += [f"--set-string=podAnnotations.images={_inputs()}"]
+    run(
+        [
+            paths.binaries() / "helm", "upgrade", "--install", "detour", chart, kubeconfig,
+            f"--namespace={NAMESPACE}", "--create-namespace", "--wait", "--timeout=5m", *values,
+        ],
+        timeout=400,
+    )  # fmt: skip
+
+
+def _inputs() -> str:
+    """What the images were built from, in short."""
+    records = (paths.cache() / "images" / f"{name}.json" for name in PRODUCT)
+    found = "".join(record.read_text() for record in records)
+    return hashlib.sha256(found.encode()).hexdigest()[:16]
+
+
+def main() -> int:
+    """Build, load and install everything that is missing or was changed."""
+    target = cluster.current()
+    stand_in = target.provider.name == "local"
+    for name in (*PRODUCT, GUEST, *(STAND_IN if stand_in else ())):
+        target.provider.load_image(images.archive(name))
+    if stand_in:
+        words = ["install", "--kubeconfig", target.provider.kubeconfig()]
+        run([sys.executable, "-m", "kubevirt", *words], timeout=600)
+    detour(target)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
