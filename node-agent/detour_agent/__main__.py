@@ -17,7 +17,7 @@ from detour_agent.adapters.launchers import Launchers
 from detour_agent.adapters.libvirt_domain import start_event_loop
 from detour_agent.adapters.mounts import NodeMounts
 from detour_agent.adapters.processes import NodeProcesses
-from detour_agent.adapters.switches import Switches
+from detour_agent.adapters.switches import Switches, connect
 from detour_agent.domain.ports import Ports
 from detour_agent.loop import Loop
 from detour_agent.one_pass import Passes
@@ -59,7 +59,7 @@ def agent(settings: Settings) -> Loop:
         clock=MonotonicClock(),
         connect=launchers.connect,
     )
-    switches = Switches(settings.node_name)
+    switches = Switches(settings.node_name, connect())
 
     def forget(switch: Switch) -> None:
         launchers.forget(switch.compute.domain or "", switch.volume)

@@ -61,6 +61,8 @@ def test_move_to_the_destination(bench: Bench):
     assert os.stat(destination).st_ino in writable_inodes(bench)
     assert os.stat(source).st_ino not in writable_inodes(bench)
     assert not list((bench.folder / "agent").rglob("*.qcow2"))
+    private = bench.launcher.root / "run/kubevirt-private"
+    assert not list(private.glob("detour-*"))
 
 
 def test_cancel_with_the_mirror_ready_brings_every_write_back(bench: Bench):

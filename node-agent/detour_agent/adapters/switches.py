@@ -23,15 +23,20 @@ GONE = 410
 UNSENT_CODES = frozenset({404, 409, 422})
 
 
+def connect() -> Any:
+    """The API as the pod's service account sees it, or as the kubeconfig says."""
+    try:
+        kubernetes.config.load_incluster_config()  # type: ignore[no-untyped-call]
+    except kubernetes.config.ConfigException:
+        kubernetes.config.load_kube_config()  # type: ignore[no-untyped-call]
+    return kubernetes.client.CustomObjectsApi()
+
+
 class Switches:
     """The switches whose ``status.compute.node`` is this node."""
 
-    def __init__(self, node: str) -> None:
-        try:
-            kubernetes.config.load_incluster_config()  # type: ignore[no-untyped-call]
-        except kubernetes.config.ConfigException:
-            kubernetes.config.load_kube_config()  # type: ignore[no-untyped-call]
-        self._api: Any = kubernetes.client.CustomObjectsApi()
+    def __init__(self, node: str, api: Any) -> None:
+        self._api = api
         self._resource: dict[str, Any] = {
             "group": GROUP,
             "version": VERSION,

@@ -76,8 +76,9 @@ def node_status(wanted: Wanted, seen: Seen, step: Step, facts: Facts, before: No
         inspection=facts.inspection or before.inspection,
         overlay=_overlay(facts),
         merge=_merge(seen, facts.job),
-        source=record.source if record else None,
-        destination=record.destination if record else None,
+        # Kept without a journal: nothing else tells the two images apart once they share a path.
+        source=record.source if record else before.source,
+        destination=record.destination if record else before.destination,
         pauses=_pauses(facts.pauses, before.pauses),
         last_error=_error(seen, facts.error),
     )

@@ -1,0 +1,323 @@
+"""A node with one guest, in memory, behind the agent's ports; it can fail or die at any effect.
+
+The guest writes after every effect, so that an image which misses a write is found out.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+from detour_agent.domain.chain import (
+    Disk,
+    JobInfo,
+    Layer,
+    Mirror,
+    Monitor,
+    MonitorNode,
+    OpenFile,
+    Report,
+)
+from detour_agent.domain.inspection import OLDEST_LIBVIRT
+from detour_agent.domain.journal import Record, decode, encode
+from detour_agent.domain.ports import CopyTarget, ImageFile, OverlayImage, Ports, Process
+from detour_agent.errors import NotYet, StepFailed
+from detour_agent.one_pass import Passes
+from detour_agent.steps.context import Switch
+from detour_crds.attachment_switch import Compute, Identity, Node, ObjectRef, Order, Top
+
+SOURCE, DESTINATION = Identity(device=1, inode=10), Identity(device=2, inode=10)
+SIZE = 1 << 20
+UID = "11112222-3333-4444-5555-666677778888"
+GUEST, HOLDER = Process(7, 77), Process(8, 88)
+
+
+class Died(BaseException):
+    """The agent's process ended here."""
+
+
+@dataclasses.dataclass
+class Machine:
+    """Everything that outlives the agent; images are the number of the last write they hold."""
+
+    writes: int = 0
+    source: int = 0
+    destination: int = -1
+    overlays: dict[str, int | None] = dataclasses.field(default_factory=dict)
+    top: Top = Top.SOURCE
+    top_overlay: str = ""
+    job: str = ""
+    base: Identity = SOURCE
+    path: Identity = SOURCE
+    exposed: bool = False
+    journal: str | None = None
+    gone: bool = False
+    size: int = SIZE
+    time: float = 0.0
+    effects: list[str] = dataclasses.field(default_factory=list)
+    die_at: int = -1
+    fail: dict[str, Exception] = dataclasses.field(default_factory=dict)
+    lied: bool = False
+    """libvirt's XML says that the disk is on the source."""
+
+    def effect(self, name: str, change: Callable[[], None]) -> None:
+        """One effect: even numbers are before it, odd ones after it."""
+        number = 2 * len(self.effects)
+        self.effects.append(name)
+        if number == self.die_at:
+            raise Died(name)
+        if name in self.fail:
+            raise self.fail.pop(name)
+        change()
+        self.guest_writes()
+        if number + 1 == self.die_at:
+            raise Died(name)
+
+    def guest_writes(self) -> None:
+        self.writes += 1
+        if self.top is Top.SOURCE:
+            self.source = self.writes
+        elif self.top is Top.DESTINATION:
+            self.destination = self.writes
+        else:
+            self.overlays[self.top_overlay] = self.writes
+            if self.job == "mirror":
+                self.destination = self.writes
+
+    def set(self, **changes: object) -> Callable[[], None]:
+        def change() -> None:
+            for name, value in changes.items():
+                setattr(self, name, value)
+
+        return change
+
+    # BlockDomain
+
+    def report(self) -> Report:
+        canonical = switch().canonical
+        raw = Layer(canonical, "raw")
+        folder = switch().overlay_folder
+        top = f"{folder}/{self.top_overlay}"
+        on_overlay = self.top is Top.OVERLAY
+        layers = (Layer(top, "qcow2"), raw) if on_overlay and not self.lied else (raw,)
+        mirrors = {"mirror": Mirror("copy", canonical, "yes"), "": None}
+        mirror = mirrors.get(self.job, Mirror("active-commit", canonical, "yes"))
+        node = MonitorNode("libvirt-1-format", canonical, "raw", False)
+        if on_overlay:
+            node = MonitorNode("libvirt-2-format", top, "qcow2", False)
+        kinds = {"": 0, "mirror": 2, "commit": 4}
+        return Report(
+            libvirt_version=OLDEST_LIBVIRT,
+            disk=Disk(target="vda", kind="file", device="disk", layers=layers, mirror=mirror),
+            job=JobInfo(kinds[self.job]),
+            monitor=Monitor(top=node),
+        )
+
+    def capacity(self) -> int:
+        return SIZE
+
+    def snapshot(self, overlay: str) -> None:
+        name = overlay.rsplit("/", 1)[-1]
+        if self.top is not Top.SOURCE:
+            raise StepFailed("StartFailed", 'Failed to get "write" lock')
+        assert self.overlays[name] is None
+        assert self.exposed
+        self.effect("snapshot", self.set(top=Top.OVERLAY, top_overlay=name))
+
+    def copy(self, _target: CopyTarget) -> None:
+        if self.job:
+            raise NotYet("MirrorFailed", "83")
+        assert self.path == DESTINATION
+
+        def change() -> None:
+            self.job = "mirror"
+            self.destination = self.overlays[self.top_overlay] or self.destination
+
+        self.effect("copy", change)
+
+    def pivot(self) -> None:
+        if not self.job:
+            raise NotYet("PivotFailed", "8")
+
+        def change() -> None:
+            if self.job == "commit":
+                assert self.base == SOURCE, "the commit went into another image"
+                self.source = max(self.source, self.overlays[self.top_overlay] or 0)
+                self.top = Top.SOURCE
+            else:
+                self.top = Top.DESTINATION
+            self.job = ""
+
+        self.effect("pivot", change)
+
+    def abort(self) -> None:
+        self.effect("abort", self.set(job=""))
+
+    def commit(self) -> None:
+        self.effect("commit", self.set(job="commit", base=self.path))
+
+    def monitor_commit(self, top: str, base: str) -> None:
+        raise AssertionError(f"libvirt was never lost here: {top} {base}")
+
+    def monitor_complete(self) -> None:
+        raise AssertionError("libvirt was never lost here")
+
+    def monitor_delete(self, node: str) -> None:
+        raise AssertionError(f"nothing is left over here: {node}")
+
+    def close(self) -> None:
+        pass
+
+    # Processes
+
+    def find_guest(self, _pod_uid: str, _domain: str) -> Process | None:
+        return None if self.gone else GUEST
+
+    def find_holder(self, _pod_uid: str) -> Process | None:
+        return HOLDER
+
+    def opened(self, _process: Process) -> tuple[OpenFile, ...]:
+        on_source = self.top is Top.SOURCE
+        commits = self.job == "commit"
+        files = []
+        if self.top is not Top.DESTINATION:
+            files.append(OpenFile(SOURCE, on_source or (commits and self.base == SOURCE)))
+        if self.top is Top.DESTINATION or self.job == "mirror" or self.base == DESTINATION:
+            files.append(OpenFile(DESTINATION, True))
+        return tuple(files)
+
+    # Images
+
+    def create(self, _uid: str, name: str, _spec: OverlayImage) -> None:
+        if name not in self.overlays:
+            self.effect("create", lambda: self.overlays.setdefault(name, None))
+
+    def present(self, _uid: str, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(name for name in names if name in self.overlays)
+
+    def found(self, _uid: str) -> tuple[str, ...]:
+        return tuple(sorted(self.overlays))
+
+    def allocated_bytes(self, _uid: str, _name: str) -> int:
+        return 4096
+
+    def remove(self, _uid: str, names: tuple[str, ...]) -> None:
+        if self.top is Top.OVERLAY:
+            assert self.top_overlay not in names, "an overlay in use was removed"
+        self.effect("remove", lambda: [self.overlays.pop(name) for name in names] and None)
+
+    # Mounts
+
+    def canonical_image(self, _guest: Process, _volume: str) -> ImageFile:
+        return ImageFile(self.path, SIZE if self.path == SOURCE else self.size)
+
+    def destination_image(self, _holder: Process) -> ImageFile:
+        return ImageFile(DESTINATION, self.size)
+
+    def expose_overlay(self, _guest: Process, _uid: str) -> None:
+        if not self.exposed:
+            self.effect("expose", self.set(exposed=True))
+
+    def hide_overlay(self, _guest: Process, _uid: str) -> None:
+        if self.exposed:
+            self.effect("hide", self.set(exposed=False))
+
+    def over_mount(
+        self, _guest: Process, _holder: Process, _volume: str, expected: Identity
+    ) -> None:
+        assert expected == DESTINATION
+        if self.path != DESTINATION:
+            self.effect("over-mount", self.set(path=DESTINATION))
+
+    def unmount_top(self, _guest: Process, _volume: str, top: Identity, below: Identity) -> None:
+        assert (top, below) == (DESTINATION, SOURCE)
+        if self.path == DESTINATION:
+            self.effect("unmount", self.set(path=SOURCE))
+
+    # JournalStore
+
+    def read(self, _uid: str) -> Record | None:
+        return decode(self.journal) if self.journal else None
+
+    def write(self, record: Record) -> None:
+        self.effect(f"journal {record.stage}", self.set(journal=encode(record)))
+
+    # Clock
+
+    def now(self) -> float:
+        self.time += 1.0
+        return self.time
+
+
+def switch() -> Switch:
+    """The switch, before anything is ordered."""
+    return Switch(
+        namespace="ns",
+        name="move",
+        uid=UID,
+        volume="root",
+        virtual_machine="vm",
+        compute=Compute(
+            token="11112222-1",  # noqa: S106
+            attempt=1,
+            domain="ns_vm",
+            node="node",
+            launcher_pod=ObjectRef(name="launcher", uid="l"),
+            holder_pod=ObjectRef(name="holder", uid="h"),
+            order=Order.NONE,
+        ),
+        node=Node(),
+    )
+
+
+class Agent:
+    """Passes over the machine's switch; when it dies, another one takes over."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.switch = switch()
+        self.deaths = 0
+        self.writes: list[dict] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        machine = self.machine
+        ports = Ports(
+            journal=machine,
+            images=machine,
+            mounts=machine,
+            processes=machine,
+            clock=machine,
+            connect=lambda _process, _domain, _volume: machine,
+        )
+        self.passes = Passes(ports, self)
+
+    def patch_node(self, _switch: Switch, patch: dict) -> dict:
+        self.writes.append(patch)
+        return patch
+
+    def order(self, order: Order) -> None:
+        compute = dataclasses.replace(self.switch.compute, order=order)
+        self.switch = dataclasses.replace(self.switch, compute=compute)
+
+    def once(self) -> float | None:
+        try:
+            self.switch, delay = self.passes.run(self.switch)
+        except Died:
+            self.deaths += 1
+            self._begin()
+            return 0.0
+        return delay
+
+    def reach(self, order: Order) -> Node:
+        self.order(order)
+        for _ in range(60):
+            self.once()
+            if self.switch.node.reached is order:
+                return self.switch.node
+        raise AssertionError(f"never reached {order}: {self.switch.node}")
+
+    def settle(self) -> Node:
+        """Until nothing is left to do."""
+        for _ in range(20):
+            if self.once() is None:
+                return self.switch.node
+        raise AssertionError(f"never settles: {self.switch.node}")

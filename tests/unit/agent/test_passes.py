@@ -1,0 +1,252 @@
+"""Whole moves through the real steps, with the agent dying at every effect in turn."""
+
+import dataclasses
+
+import pytest
+
+from detour_agent.errors import InvariantBroken, NotYet, StepFailed, Unreachable
+from detour_crds.attachment_switch import Node, Order, Qemu, Stage, Top
+from unit.agent.machine import DESTINATION, SOURCE, Agent, Machine
+
+FORWARD = (Order.OVERLAY, Order.MIRRORED, Order.DESTINATION)
+
+
+def copy_is_done(machine: Machine) -> None:
+    machine.destination = machine.source
+
+
+def move(agent: Agent) -> Node:
+    agent.reach(Order.OVERLAY)
+    frozen = agent.machine.source
+    copy_is_done(agent.machine)
+    agent.reach(Order.MIRRORED)
+    agent.reach(Order.DESTINATION)
+    assert agent.machine.source == frozen
+    return agent.settle()
+
+
+def cancel_after(agent: Agent, reached: Order) -> Node:
+    if reached is not Order.NONE:
+        agent.reach(Order.OVERLAY)
+        copy_is_done(agent.machine)
+    if reached is Order.MIRRORED:
+        agent.reach(Order.MIRRORED)
+    agent.reach(Order.SOURCE)
+    return agent.settle()
+
+
+def effects_of(story) -> int:
+    agent = Agent(Machine())
+    story(agent)
+    return 2 * len(agent.machine.effects)
+
+
+STORIES = {
+    "move": move,
+    "cancel on the overlay": lambda agent: cancel_after(agent, Order.OVERLAY),
+    "cancel at the mirror": lambda agent: cancel_after(agent, Order.MIRRORED),
+}
+DEATHS = [(name, number) for name, story in STORIES.items() for number in range(effects_of(story))]
+
+
+@pytest.mark.parametrize(("name", "number"), DEATHS)
+def test_the_agent_may_die_at_any_effect(name: str, number: int):
+    machine = Machine(die_at=number)
+    agent = Agent(machine)
+    node = STORIES[name](agent)
+    assert agent.deaths == 1
+    assert machine.overlays == {}
+    assert node.overlay is None
+    assert node.stopped is None
+    if name == "move":
+        assert (machine.top, machine.path) == (Top.DESTINATION, DESTINATION)
+        assert machine.destination == machine.writes
+        assert node.stage is Stage.DONE
+    else:
+        assert (machine.top, machine.path) == (Top.SOURCE, SOURCE)
+        assert machine.source == machine.writes
+        assert node.stage is Stage.CANCELLED
+
+
+def test_cancel_before_anything_was_ordered():
+    agent = Agent(Machine())
+    node = cancel_after(agent, Order.NONE)
+    assert agent.machine.top is Top.SOURCE
+    assert node.reached is Order.SOURCE
+
+
+def test_every_intent_is_written_before_its_effect():
+    agent = Agent(Machine())
+    move(agent)
+    assert agent.machine.effects == [
+        "journal none",
+        "journal start",
+        "create",
+        "expose",
+        "journal start",
+        "snapshot",
+        "journal overlay",
+        "journal mirror",
+        "journal mirror",
+        "over-mount",
+        "journal mirror",
+        "copy",
+        "journal pivot",
+        "pivot",
+        "journal done",
+        "hide",
+        "remove",
+    ]
+
+
+def test_a_failed_start_is_tried_with_new_names_and_given_up():
+    machine = Machine()
+    agent = Agent(machine)
+    agent.order(Order.OVERLAY)
+    for _ in range(12):
+        machine.fail["snapshot"] = StepFailed("StartFailed", "Duplicate nodes")
+        agent.once()
+    assert sorted(machine.overlays) == [f"overlay-11112222-1-{n}.qcow2" for n in (1, 2, 3)]
+    node = agent.switch.node
+    assert (node.stopped.reason, node.last_error.reason) == ("StartFailed", "StartFailed")
+    assert agent.machine.top is Top.SOURCE
+    machine.fail.clear()
+    agent.reach(Order.SOURCE)
+    agent.settle()
+    assert machine.overlays == {}
+
+
+def test_a_second_try_works_and_its_error_is_forgotten():
+    machine = Machine(fail={"snapshot": StepFailed("StartFailed", "Duplicate nodes")})
+    node = Agent(machine).reach(Order.OVERLAY)
+    assert machine.top_overlay.endswith("-2.qcow2")
+    assert node.last_error is None
+    assert node.overlay.name == machine.top_overlay
+
+
+def test_a_mirror_that_fails_is_tried_again_and_then_reported():
+    machine = Machine()
+    agent = Agent(machine)
+    agent.reach(Order.OVERLAY)
+    agent.order(Order.MIRRORED)
+    for _ in range(20):
+        agent.once()
+        machine.job = ""
+    node = agent.switch.node
+    assert node.last_error.reason == "DestinationFailed"
+    assert node.reached is Order.OVERLAY
+    assert machine.effects.count("copy") == 3
+    agent.order(Order.DESTINATION)
+    for _ in range(4):
+        agent.once()
+    assert agent.switch.node.refused
+    agent.reach(Order.SOURCE)
+    assert machine.source == machine.writes
+
+
+def test_a_pivot_that_fails_is_retracted_before_anything_else():
+    machine = Machine(fail={"pivot": NotYet("PivotFailed", "8")})
+    agent = Agent(machine)
+    agent.reach(Order.OVERLAY)
+    copy_is_done(machine)
+    agent.reach(Order.MIRRORED)
+    agent.order(Order.DESTINATION)
+    while "pivot" not in machine.effects:
+        agent.once()
+    machine.job = ""
+    agent.once()
+    assert machine.effects[-1] == "journal mirror"
+    agent.reach(Order.DESTINATION)
+    assert machine.destination == machine.writes
+
+
+def test_reports_are_few_and_say_only_what_is_new():
+    agent = Agent(Machine())
+    move(agent)
+    written = len(agent.writes)
+    assert written < 15
+    for _ in range(5):
+        agent.once()
+    assert len(agent.writes) == written
+
+
+def test_a_guest_that_is_gone_is_reported_and_nothing_is_touched():
+    machine = Machine()
+    agent = Agent(machine)
+    agent.reach(Order.OVERLAY)
+    machine.gone = True
+    before = list(machine.effects)
+    for order in (Order.OVERLAY, Order.SOURCE):
+        agent.order(order)
+        agent.once()
+        assert agent.switch.node.qemu is Qemu.GONE
+        assert agent.switch.node.stage is Stage.OVERLAY
+    assert machine.effects == before
+
+
+def test_an_unreadable_journal_stops_and_touches_nothing():
+    machine = Machine()
+    agent = Agent(machine)
+    agent.reach(Order.OVERLAY)
+    before = list(machine.effects)
+
+    def read(_uid: str) -> None:
+        raise InvariantBroken("JournalUnreadable", "not JSON")
+
+    machine.read = read
+    agent.order(Order.SOURCE)
+    agent.once()
+    assert agent.switch.node.stopped.reason == "JournalUnreadable"
+    assert agent.switch.node.top is Top.UNKNOWN
+    assert machine.effects == before
+
+
+def test_libvirt_that_does_not_answer_is_unknown_and_nothing_is_touched():
+    machine = Machine()
+    agent = Agent(machine)
+    agent.reach(Order.OVERLAY)
+    before = list(machine.effects)
+    real = machine.report
+
+    def report() -> None:
+        raise Unreachable("LibvirtHangs", "no answer")
+
+    machine.report = report
+    agent.order(Order.SOURCE)
+    agent.once()
+    node = agent.switch.node
+    assert (node.top, node.reached, node.row) == (Top.UNKNOWN, Order.OVERLAY, "U1")
+    assert node.last_error.reason == "LibvirtHangs"
+    assert machine.effects == before
+    machine.report = real
+    agent.reach(Order.SOURCE)
+
+
+def test_a_lost_journal_is_rebuilt_on_the_overlay():
+    machine = Machine()
+    agent = Agent(machine)
+    agent.reach(Order.OVERLAY)
+    machine.journal = None
+    node = agent.reach(Order.SOURCE)
+    assert node.stage is Stage.CANCELLED
+    assert machine.source == machine.writes
+
+
+def test_another_attempt_finds_the_old_one_under_way_and_stops():
+    machine = Machine()
+    agent = Agent(machine)
+    agent.reach(Order.OVERLAY)
+    compute = dataclasses.replace(agent.switch.compute, token="11112222-2", attempt=2)  # noqa: S106
+    agent.switch = dataclasses.replace(agent.switch, compute=compute)
+    agent.once()
+    assert agent.switch.node.stopped.reason == "ChainAgainstRecord"
+    assert agent.switch.node.reached is None
+
+
+def test_the_inspection_refuses_and_nothing_is_written_on_the_node():
+    machine = Machine()
+    agent = Agent(machine)
+    agent.once()
+    assert agent.switch.node.inspection.reason == "Accepted"
+    assert agent.switch.node.stage is Stage.NONE
+    assert machine.effects == []
