@@ -131,12 +131,17 @@ def _handler_pod() -> dict:
             "name": "kubelet-pods",
             "mountPath": "/var/lib/kubelet/pods",
             "mountPropagation": "Bidirectional",
-        }
+        },
+        {"name": "private", "mountPath": "/var/run/kubevirt-private"},
     ]
     pod["hostPID"] = True
     pod["priorityClassName"] = "system-node-critical"
     pod["tolerations"] = [{"operator": "Exists"}]
-    pod["volumes"] = [{"name": "kubelet-pods", "hostPath": {"path": "/var/lib/kubelet/pods"}}]
+    private = {"path": "/var/run/kubevirt-private", "type": "DirectoryOrCreate"}
+    pod["volumes"] = [
+        {"name": "kubelet-pods", "hostPath": {"path": "/var/lib/kubelet/pods"}},
+        {"name": "private", "hostPath": private},
+    ]
     return pod
 
 

@@ -168,12 +168,13 @@ def _console(vmi: dict) -> dict:
         "imagePullPolicy": "IfNotPresent",
         "command": ["sh", "-c", script],
         "resources": {"requests": {"cpu": "5m", "memory": "35M"}, "limits": {"memory": "60M"}},
-        "securityContext": _unprivileged(),
+        "securityContext": unprivileged(),
         "volumeMounts": [{"name": "private", "mountPath": paths.PRIVATE, "readOnly": True}],
     }
 
 
-def _unprivileged() -> dict:
+def unprivileged() -> dict:
+    """The security context of a helper container."""
     return {
         "runAsUser": paths.NON_ROOT,
         "runAsNonRoot": True,
@@ -200,7 +201,7 @@ def _kernel_containers(vmi: dict) -> list[dict]:
             "imagePullPolicy": container.get("imagePullPolicy", "IfNotPresent"),
             "command": ["sh", "-c", " && ".join([f"mkdir -p {paths.KERNEL_BOOT}", *copies])],
             "resources": {"requests": {"cpu": "1m", "memory": "40M"}},
-            "securityContext": _unprivileged(),
+            "securityContext": unprivileged(),
             "volumeMounts": [
                 {"name": "container-disks", "mountPath": f"{paths.PUBLIC}/container-disks"}
             ],

@@ -3,6 +3,7 @@
 import datetime
 import json
 
+from kubevirt.launcher.spec import is_hotpluggable
 from kubevirt.objects import (
     condition,
     copied,
@@ -174,13 +175,7 @@ def _frozen(spec: dict, volumes_may_change: bool) -> str:
 
 def _without_hotpluggable(template: dict) -> None:
     """Volumes declared hotpluggable may come, go and change live."""
-    plugged = {
-        volume["name"]
-        for volume in template.get("volumes") or []
-        if (volume.get("persistentVolumeClaim") or volume.get("dataVolume") or {}).get(
-            "hotpluggable"
-        )
-    }
+    plugged = {v["name"] for v in template.get("volumes") or [] if is_hotpluggable(v)}
     template["volumes"] = [v for v in template.get("volumes") or [] if v["name"] not in plugged]
     devices = template.get("domain", {}).get("devices") or {}
     if "disks" in devices:

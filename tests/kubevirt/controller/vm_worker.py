@@ -13,8 +13,8 @@ from kubevirt.objects import (
     is_running,
 )
 
+from . import hotplug, vm_status, volume_update
 from . import vm as rules
-from . import vm_status, volume_update
 from .world import World
 
 log = logging.getLogger("virt-controller")
@@ -143,6 +143,9 @@ class VmWorker:
             return ""
         claims = self.world.claims_of(vm["metadata"]["namespace"])
         update = volume_update.plan(vm, vmi, claims)
+        plugs = [] if update.patches else hotplug.plan(vm, vmi)
+        if plugs:
+            self.kube.patch("VirtualMachineInstance", vmi, plugs)
         for patch in update.patches:
             self.kube.patch("VirtualMachineInstance", vmi, patch)
         if update.migrated is not None:

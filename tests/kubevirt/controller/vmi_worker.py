@@ -5,6 +5,7 @@ import logging
 from kubevirt.kube import ApiError
 from kubevirt.launcher.domain_xml import memory
 from kubevirt.objects import (
+    APP_LABEL,
     CREATED_BY_LABEL,
     VMI_FINALIZER,
     VOLUME_MIGRATION_LABEL,
@@ -18,7 +19,7 @@ from kubevirt.objects import (
     set_condition,
 )
 
-from . import launcher_pod
+from . import hotplug, launcher_pod
 from . import vmi as rules
 from .volumes import refresh_volume_status
 from .world import World
@@ -46,6 +47,7 @@ class VmiWorker:
         elif rules.needs_pod(vmi, pods):
             self._create_pod(vmi, claims)
         fresh = rules.updated(vmi, pods, claims)
+        self._plug(fresh, pods, claims)
         if fresh != vmi:
             self.kube.replace("VirtualMachineInstance", fresh)
         elif not is_deleting(vmi) and is_running(vmi):
@@ -62,6 +64,34 @@ class VmiWorker:
         if VMI_FINALIZER in finalizers:
             left = [entry for entry in finalizers if entry != VMI_FINALIZER]
             self.kube.patch("VirtualMachineInstance", vmi, {"metadata": {"finalizers": left}})
+
+    def _plug(self, vmi: dict, pods: list[dict], claims: dict[str, dict]) -> None:
+        """Attachment pods for plugged volumes, and what the status says of them."""
+        launcher = rules.current_pod(vmi, pods)
+        if (
+            launcher is None
+            or is_final(vmi)
+            or is_deleting(vmi)
+            or not launcher["spec"].get("nodeName")
+        ):
+            return
+        everything = self.world.pods.all(vmi["metadata"]["namespace"])
+        wanted, unneeded = hotplug.reconcile(vmi, launcher, everything, claims)
+        for pod in unneeded:
+            self.kube.delete("Pod", pod)
+        if wanted is not None and not self._attachments_of(launcher):
+            self.kube.create("Pod", wanted)
+        hotplug.refresh_status(vmi, launcher, everything)
+
+    def _attachments_of(self, launcher: dict) -> list[dict]:
+        """The live attachment pods, past a cache that may be late."""
+        where = f"api/v1/namespaces/{launcher['metadata']['namespace']}/pods"
+        selector = f"{APP_LABEL}={hotplug.LABEL}"
+        found = (
+            self.kube.request("GET", where, query={"labelSelector": selector}).get("items") or []
+        )
+        alive = [pod for pod in found if not is_deleting(pod)]
+        return hotplug.attachment_pods(launcher, alive)
 
     def _live_pods(self, vmi: dict) -> list[dict]:
         selector = f"{CREATED_BY_LABEL}={vmi['metadata']['uid']}"

@@ -54,7 +54,7 @@ def refresh_volume_status(
     # A hotplugged volume that left the spec stays listed until it is unplugged.
     named = {entry["name"] for entry in fresh}
     fresh += [
-        entry | {"phase": "Detaching"}
+        entry if entry.get("phase") == "UnMountedFromPod" else entry | {"phase": "Detaching"}
         for entry in vmi["status"].get("volumeStatus") or []
         if entry["name"] not in named and "hotplugVolume" in entry
     ]

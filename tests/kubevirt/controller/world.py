@@ -88,7 +88,12 @@ class World:
         self.vmi_queue.add((key(migration)[0], migration["spec"].get("vmiName", "")))
 
     def _pod_changed(self, pod: dict) -> None:
-        for owner in pod["metadata"].get("ownerReferences") or []:
+        owners = pod["metadata"].get("ownerReferences") or []
+        launchers = [self.pods.get(key(pod)[0], o["name"]) for o in owners if o["kind"] == "Pod"]
+        for launcher in launchers:
+            if launcher is not None:
+                owners = owners + (launcher["metadata"].get("ownerReferences") or [])
+        for owner in owners:
             if owner["kind"] == "VirtualMachineInstance":
                 item = (pod["metadata"]["namespace"], owner["name"])
                 self.vmi_queue.add(item)

@@ -19,10 +19,12 @@ class RefusedError(Exception):
 
 
 class Launcher:
-    """The launcher of one pod."""
+    """The launcher of one pod, or another process of a pod that listens at a socket."""
 
-    def __init__(self, pod_uid: str) -> None:
-        self.folder = Path(KUBELET_PODS, pod_uid, "volumes/kubernetes.io~empty-dir/sockets")
+    def __init__(self, pod_uid: str, folder: Path | None = None, name: str = "launcher-sock"):
+        sockets = Path(KUBELET_PODS, pod_uid, "volumes/kubernetes.io~empty-dir/sockets")
+        self.folder = folder or sockets
+        self.name = name
 
     def call(self, method: str, **arguments: object) -> dict:
         """The launcher's answer.
@@ -61,12 +63,14 @@ class Launcher:
         connection = socket.socket(socket.AF_UNIX)
         connection.settimeout(TIMEOUT)
         # The path is longer than an address may be; the folder's descriptor shortens it.
-        folder = os.open(self.folder, os.O_PATH)
+        folder = None
         try:
-            connection.connect(f"/proc/self/fd/{folder}/launcher-sock")
+            folder = os.open(self.folder, os.O_PATH)
+            connection.connect(f"/proc/self/fd/{folder}/{self.name}")
         except OSError:
             connection.close()
             raise
         finally:
-            os.close(folder)
+            if folder is not None:
+                os.close(folder)
         return connection

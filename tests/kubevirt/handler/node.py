@@ -1,6 +1,7 @@
 """virt-handler's loop over the VMIs of its node (KubeVirt facts 1 and 7)."""
 
 import logging
+import subprocess
 import time
 
 from kubevirt.cache import Cache
@@ -17,7 +18,7 @@ from kubevirt.objects import (
     set_phase,
 )
 
-from . import rules
+from . import hotplug, rules
 from .launcher_client import Launcher, RefusedError, UnreachableError
 from .migration import TARGET_LABEL, Migrations
 from .ownership import give_volumes
@@ -52,6 +53,7 @@ class Node:
             for vmi in self.mine.all():
                 self._guarded(self._look, vmi)
             self._forget()
+            self._clean()
             time.sleep(PERIOD)
 
     def _guarded(self, act: object, vmi: dict) -> None:
@@ -67,6 +69,17 @@ class Node:
         alive = {vmi["metadata"]["uid"] for vmi in self.mine.all()}
         for uid in self.memories.keys() - alive:
             del self.memories[uid]
+
+    def _clean(self) -> None:
+        active = {
+            uid
+            for vmi in (*self.mine.all(), *self.coming.all())
+            for uid in vmi["status"].get("activePods") or {}
+        }
+        try:
+            hotplug.clean(active)
+        except (OSError, subprocess.CalledProcessError) as error:
+            log.warning("cleaning up: %s", error)
 
     def _look(self, vmi: dict) -> None:
         """One look: domain, phase, sync."""
@@ -96,6 +109,8 @@ class Node:
         domain = launcher.call("GetDomain")
         if is_running(vmi):
             fresh = rules.updated(vmi, domain)
+            plugged = {disk["volume"] for disk in domain["disks"]}
+            hotplug.advance(fresh, self._pod_uid(vmi), plugged)
             self.migrations.send(fresh, launcher)
             self.migrations.settle(fresh, launcher, memory)
             if fresh != vmi:

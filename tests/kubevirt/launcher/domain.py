@@ -8,6 +8,7 @@ import libvirt
 
 from . import images, paths, spec
 from .domain_xml import render
+from .plugging import plug
 
 log = logging.getLogger("virt-launcher")
 STATES = {
@@ -97,6 +98,8 @@ class Domain:
             ):
                 domain.resume()
             if state in (libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_PAUSED):
+                if not self.incoming:
+                    plug(domain, vmi, self.disks())
                 self._grow_online(domain, vmi)
 
     def _define(self, vmi: dict) -> libvirt.virDomain:

@@ -59,8 +59,15 @@ def claim_info(vmi: dict, name: str) -> dict:
 
 
 def is_hotplugged(vmi: dict, name: str) -> bool:
-    """Whether a volume was plugged into a running VM."""
-    return "hotplugVolume" in volume_status(vmi, name)
+    """Whether a volume is not the launcher pod's own, but plugged in."""
+    declared = any(v["name"] == name and is_hotpluggable(v) for v in claim_volumes(vmi))
+    return declared or "hotplugVolume" in volume_status(vmi, name)
+
+
+def is_hotpluggable(volume: dict) -> bool:
+    """Whether a volume is declared as one that comes and goes while the guest runs."""
+    source = volume.get("persistentVolumeClaim") or volume.get("dataVolume") or {}
+    return bool(source.get("hotpluggable"))
 
 
 def is_shared(vmi: dict, name: str) -> bool:
