@@ -51,3 +51,5 @@ def set_up(log_format: str) -> None:
     text = TextFormatter("%(asctime)s %(levelname)s %(message)s")
     handler.setFormatter(JsonFormatter() if log_format == "json" else text)
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    # Each of its own tries would be told; the loop tells of the call as a whole.
+    logging.getLogger("urllib3").setLevel(logging.ERROR)

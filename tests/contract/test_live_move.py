@@ -124,3 +124,15 @@ def test_qemu_killed_on_the_overlay_is_seen_to_be_gone(bench: Bench):
     assert node.stage is Stage.OVERLAY
     assert node.reached is Order.OVERLAY
     assert node.stopped is None
+
+
+def test_a_destination_that_is_a_link_is_refused(bench: Bench):
+    image = bench.destination / "disk.img"
+    image.rename(bench.destination / "real.img")
+    image.symlink_to("real.img")
+    reach(bench, Order.OVERLAY)
+    bench.agent.order(Order.MIRRORED)
+    node = until(bench, lambda node: node.last_error is not None, "an error")
+    assert node.last_error.reason == "DestinationFailed"
+    assert node.top is Top.OVERLAY
+    reach(bench, Order.SOURCE)
