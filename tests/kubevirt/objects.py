@@ -131,3 +131,29 @@ def set_phase(vmi: dict, phase: str) -> None:
 def copied(item: dict) -> dict:
     """A copy that may be changed."""
     return copy.deepcopy(item)
+
+
+def event(
+    item: dict, kind: str, reason: str, message: str, source: str, event_type: str = "Warning"
+) -> dict:
+    """An Event about an object of this API group."""
+    metadata = item["metadata"]
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"generateName": f"{metadata['name']}.", "namespace": metadata["namespace"]},
+        "involvedObject": {
+            "apiVersion": API_VERSION,
+            "kind": kind,
+            "name": metadata["name"],
+            "namespace": metadata["namespace"],
+            "uid": metadata["uid"],
+        },
+        "reason": reason,
+        "message": message[:1000],
+        "type": event_type,
+        "firstTimestamp": now(),
+        "lastTimestamp": now(),
+        "count": 1,
+        "source": {"component": source},
+    }

@@ -10,7 +10,7 @@ def rights() -> dict[str, list[dict]]:
     return {
         "kubevirt-controller": [
             *_own(),
-            _rule("", ["pods", "pods/finalizers"], [*READ, *CHANGE]),
+            _rule("", ["pods", "pods/finalizers", "pods/status"], [*READ, *CHANGE]),
             _rule("", ["events"], ["create", "update", "patch"]),
             _rule("", ["persistentvolumeclaims", "nodes", "namespaces"], READ),
             _rule("apps", ["controllerrevisions"], [*READ, "create", "delete"]),

@@ -28,6 +28,7 @@ EMPTY_DIRS = {
     "container-disks": f"{paths.PUBLIC}/container-disks",
     "hotplug-disks": paths.HOTPLUG_DISKS,
 }
+UNPAUSED = "kubevirt.io/virtual-machine-unpaused"
 PROPAGATED = ("container-disks", "hotplug-disks")
 
 
@@ -73,6 +74,8 @@ def render(vmi: dict, memory: int, claims: dict[str, dict]) -> dict:
             },
             "nodeSelector": (spec.get("nodeSelector") or {}) | {"kubevirt.io/schedulable": "true"},
             "tolerations": spec.get("tolerations") or [],
+            # Not ready while the guest is paused.
+            "readinessGates": [{"conditionType": UNPAUSED}],
             "initContainers": _kernel_containers(vmi),
             "containers": [_compute(vmi, memory), _console(vmi)],
             "volumes": [{"name": name, "emptyDir": {}} for name in EMPTY_DIRS],

@@ -37,7 +37,8 @@ def decide(vm: dict, vmi: dict | None) -> Act:
         vmi: its instance, None if there is none.
     """
     if is_deleting(vm):
-        return Act.STOP if vmi and not is_deleting(vmi) else Act.NOTHING
+        stays = vmi is None or is_deleting(vmi) or leaves_instance(vm)
+        return Act.NOTHING if stays else Act.STOP
     if vmi is not None and is_deleting(vmi):
         return Act.NOTHING
     strategy = run_strategy(vm)
@@ -53,6 +54,11 @@ def decide(vm: dict, vmi: dict | None) -> Act:
     if strategy in ("Manual", "RerunOnFailure") and is_final(vmi) and _start_requested(vm):
         return Act.STOP
     return Act.NOTHING
+
+
+def leaves_instance(vm: dict) -> bool:
+    """Whether the VM was deleted with its dependents orphaned."""
+    return "orphan" in (vm["metadata"].get("finalizers") or [])
 
 
 def _start(vm: dict, strategy: str) -> Act:

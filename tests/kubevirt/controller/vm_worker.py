@@ -56,7 +56,7 @@ class VmWorker:
             self._stop(vm, vmi)
         elif act is rules.Act.START:
             self._start(vm)
-        elif is_deleting(vm) and vmi is None:
+        elif is_deleting(vm) and (vmi is None or rules.leaves_instance(vm)):
             self._finish(vm)
 
     def _stop(self, vm: dict, vmi: dict) -> None:
@@ -115,8 +115,6 @@ class VmWorker:
     def _finish(self, vm: dict) -> None:
         """The VM goes when its VMI has gone."""
         finalizers = vm["metadata"].get("finalizers") or []
-        if "orphan" in finalizers:
-            return
         if VM_FINALIZER in finalizers:
             self._patch_metadata(vm, [f for f in finalizers if f != VM_FINALIZER])
 

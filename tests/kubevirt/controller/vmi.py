@@ -4,14 +4,18 @@ from kubevirt.objects import (
     FINAL_PHASES,
     MIGRATION_JOB_LABEL,
     NODE_LABEL,
+    condition,
     copied,
+    has_condition,
     is_deleting,
     is_final,
     is_running,
+    now,
     set_condition,
     set_phase,
 )
 
+from .launcher_pod import UNPAUSED
 from .volumes import refresh_volume_status, set_volumes_change
 
 
@@ -85,6 +89,15 @@ def updated(vmi: dict, pods: list[dict], claims: dict[str, dict]) -> dict:
     set_volumes_change(fresh)
     _ready(fresh, pod)
     return fresh
+
+
+def unpaused_condition(vmi: dict, pod: dict) -> dict | None:
+    """The condition of the pod's readiness gate that is to be set, None if it is right already."""
+    status = "False" if has_condition(vmi, "Paused") else "True"
+    found = condition(pod, UNPAUSED)
+    if is_down(pod) or (found is not None and found["status"] == status):
+        return None
+    return {"type": UNPAUSED, "status": status, "lastTransitionTime": now()}
 
 
 def _phase(vmi: dict, pod: dict | None) -> None:

@@ -48,6 +48,7 @@ class VmiWorker:
             self._create_pod(vmi, claims)
         fresh = rules.updated(vmi, pods, claims)
         self._plug(fresh, pods, claims)
+        self._gate(vmi, pods)
         if fresh != vmi:
             self.kube.replace("VirtualMachineInstance", fresh)
         elif not is_deleting(vmi) and is_running(vmi):
@@ -64,6 +65,18 @@ class VmiWorker:
         if VMI_FINALIZER in finalizers:
             left = [entry for entry in finalizers if entry != VMI_FINALIZER]
             self.kube.patch("VirtualMachineInstance", vmi, {"metadata": {"finalizers": left}})
+
+    def _gate(self, vmi: dict, pods: list[dict]) -> None:
+        """The readiness gate of the launcher pod follows the guest."""
+        pod = rules.current_pod(vmi, pods)
+        wanted = rules.unpaused_condition(vmi, pod) if pod is not None else None
+        if wanted is not None:
+            where = (
+                f"api/v1/namespaces/{vmi['metadata']['namespace']}/pods/{pod['metadata']['name']}"
+            )
+            patch = {"status": {"conditions": [wanted]}}
+            content = "application/strategic-merge-patch+json"
+            self.kube.request("PATCH", f"{where}/status", patch, content)
 
     def _plug(self, vmi: dict, pods: list[dict], claims: dict[str, dict]) -> None:
         """Attachment pods for plugged volumes, and what the status says of them."""

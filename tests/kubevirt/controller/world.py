@@ -5,7 +5,7 @@ import threading
 
 from kubevirt.cache import Cache, Queue, key, work
 from kubevirt.kube import ApiError, Kube
-from kubevirt.objects import APP_LABEL, NAMESPACE, controlled_by, now
+from kubevirt.objects import APP_LABEL, controlled_by, event
 
 log = logging.getLogger("virt-controller")
 
@@ -45,29 +45,7 @@ class World:
         self, item: dict, kind: str, reason: str, message: str, event_type: str = "Warning"
     ) -> None:
         """Tells people what happened; that it could not be told stops nothing."""
-        metadata = item["metadata"]
-        body = {
-            "apiVersion": "v1",
-            "kind": "Event",
-            "metadata": {
-                "generateName": f"{metadata['name']}.",
-                "namespace": metadata["namespace"],
-            },
-            "involvedObject": {
-                "apiVersion": "kubevirt.io/v1",
-                "kind": kind,
-                "name": metadata["name"],
-                "namespace": metadata["namespace"],
-                "uid": metadata["uid"],
-            },
-            "reason": reason,
-            "message": message[:1000],
-            "type": event_type,
-            "firstTimestamp": now(),
-            "lastTimestamp": now(),
-            "count": 1,
-            "source": {"component": "virtualmachine-controller"},
-        }
+        body = event(item, kind, reason, message, "virtualmachine-controller", event_type)
         try:
             self.kube.create("Event", body)
         except (ApiError, OSError) as error:
@@ -109,6 +87,3 @@ class World:
 def run_worker(name: str, queue: Queue, reconcile: object) -> None:
     """One worker in the background."""
     threading.Thread(target=work, args=(queue, reconcile), daemon=True, name=name).start()
-
-
-__all__ = ["NAMESPACE", "World", "run_worker"]

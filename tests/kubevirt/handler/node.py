@@ -11,6 +11,7 @@ from kubevirt.objects import (
     FINAL_PHASES,
     NODE_LABEL,
     copied,
+    event,
     is_final,
     is_running,
     now,
@@ -115,6 +116,7 @@ class Node:
             self.migrations.settle(fresh, launcher, memory)
             if fresh != vmi:
                 self.kube.replace("VirtualMachineInstance", fresh)
+                self._tell_io_error(vmi, fresh, domain)
             if is_final(fresh) or self.migrations.has_left(fresh):
                 launcher.call("DeleteVMI")
                 return
@@ -128,6 +130,13 @@ class Node:
             memory.failures = 0
         if not is_running(vmi):
             self._started(vmi, launcher)
+
+    def _tell_io_error(self, vmi: dict, fresh: dict, domain: dict) -> None:
+        """An event when a guest stands still because of its disk (KubeVirt facts 1)."""
+        message = rules.io_error_message(vmi, fresh, domain)
+        if message:
+            body = event(vmi, "VirtualMachineInstance", "IOerror", message, "virt-handler")
+            self.kube.create("Event", body)
 
     def _started(self, vmi: dict, launcher: Launcher) -> None:
         fresh = rules.updated(vmi, launcher.call("GetDomain"))

@@ -7,12 +7,15 @@ from kubevirt.objects import (
     claim_volumes,
     condition,
     copied,
+    has_condition,
     remove_condition,
     set_condition,
     set_phase,
 )
 
 RESYNC = 300.0
+# libvirt's VIR_DOMAIN_DISK_ERROR_NO_SPACE.
+NO_SPACE = 2
 IO_ERROR_DELAY = 10.0
 IO_ERROR_LIMIT = 1000.0
 SHUTOFF_PHASES = {"Shutdown": "Succeeded", "Saved": "Succeeded"}
@@ -75,6 +78,19 @@ def _paused(vmi: dict, state: str, reason: str) -> None:
         set_condition(vmi, "Paused", "True", "PausedByUser", "VMI was paused by user")
     elif condition(vmi, "Paused"):
         remove_condition(vmi, "Paused")
+
+
+def io_error_message(before: dict, after: dict, domain: dict) -> str:
+    """What to tell when a guest was just paused by an I/O error, empty if it was not."""
+    if not has_condition(after, "Paused") or has_condition(before, "Paused"):
+        return ""
+    errors = domain.get("diskErrors") or {}
+    if not errors:
+        return ""
+    disks = ", ".join(sorted(errors))
+    if NO_SPACE in errors.values():
+        return f"VM Paused due to not enough space on volume: {disks}"
+    return f"VM Paused due to IO error at the volume: {disks}"
 
 
 def _targets(vmi: dict, disks: list[dict]) -> None:

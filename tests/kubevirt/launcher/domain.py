@@ -96,6 +96,7 @@ class Domain:
             if state == libvirt.VIR_DOMAIN_PAUSED and not (
                 self.paused_by_kubevirt or self.incoming
             ):
+                log.info("resuming a domain that KubeVirt did not pause")
                 domain.resume()
             if state in (libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_PAUSED):
                 if not self.incoming:

@@ -50,6 +50,17 @@ def test_an_io_error_is_told_and_taken_back():
     assert condition(rules.updated(paused, domain()), "Paused") is None
 
 
+def test_an_io_error_is_told_once_with_its_disk():
+    paused = domain("Paused", "IOError") | {"diskErrors": {"vda": 2}}
+    before = with_claim()
+    after = rules.updated(before, paused)
+    message = rules.io_error_message(before, after, paused)
+    assert message == "VM Paused due to not enough space on volume: vda"
+    assert rules.io_error_message(after, after, paused) == ""
+    paused["diskErrors"] = {"vda": 1}
+    assert "IO error" in rules.io_error_message(before, after, paused)
+
+
 def test_live_migration_wants_every_claim_shared():
     alone = rules.updated(with_claim(), domain())
     assert condition(alone, "LiveMigratable")["reason"] == "DisksNotLiveMigratable"

@@ -45,6 +45,15 @@ def test_while_a_final_vmi_is_there_no_new_one_is_created():
     assert vm.decide(a_vm(), going) is Act.NOTHING
 
 
+def test_a_deleted_vm_takes_its_instance_along_unless_that_is_orphaned():
+    going = a_vm()
+    going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    assert vm.decide(going, a_vmi()) is Act.STOP
+    assert vm.decide(going, None) is Act.NOTHING
+    going["metadata"]["finalizers"] = ["orphan"]
+    assert vm.decide(going, a_vmi()) is Act.NOTHING
+
+
 def test_a_stop_request_is_for_one_vmi():
     found = a_vm(runStrategy="Manual")
     found["status"] = {"stateChangeRequests": [{"action": "Stop", "uid": VMI_UID}]}

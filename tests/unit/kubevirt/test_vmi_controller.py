@@ -209,3 +209,14 @@ def test_phases_of_a_migration(phase, state, pods, after):
 def test_a_migration_of_a_vmi_that_ended_fails():
     assert migration.next_phase(A_MIGRATION, None, [], 0.0) == "Failed"
     assert migration.next_phase(A_MIGRATION, a_vmi(phase="Failed"), [], 0.0) == "Failed"
+
+
+def test_the_pod_of_a_paused_guest_is_not_ready():
+    paused = a_vmi(conditions=[{"type": "Paused", "status": "True"}])
+    assert rendered()["spec"]["readinessGates"] == [{"conditionType": launcher_pod.UNPAUSED}]
+    ready = pod()
+    ready["status"]["conditions"] = [{"type": launcher_pod.UNPAUSED, "status": "True"}]
+    assert vmi.unpaused_condition(a_vmi(), pod())["status"] == "True"
+    assert vmi.unpaused_condition(a_vmi(), ready) is None
+    assert vmi.unpaused_condition(paused, ready)["status"] == "False"
+    assert vmi.unpaused_condition(paused, pod(phase="Succeeded")) is None
