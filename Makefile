@@ -36,7 +36,7 @@ packages:
 
 .PHONY: unit
 unit: $(VENV)/ready packages ## Run the tests that need neither root nor a cluster (under 20 s)
-	$(PYTHON) -m pytest -q tests/unit
+	$(PYTHON) -m pytest -q -n 2 tests/unit
 
 .PHONY: lint
 lint: $(VENV)/ready ## Check style, types, layers, CRDs, chart and links

@@ -3,6 +3,7 @@
 import dataclasses
 import re
 import xml.etree.ElementTree as ET
+from functools import partial
 
 import cluster.choice
 from cluster import paths
@@ -51,15 +52,13 @@ def current() -> Target:
 
 
 def remove_namespace(kube: Kube, name: str) -> None:
-    """End the VMs and moves of a namespace, then remove it."""
-    for kind in ("volumemigrations", "virtualmachines"):
+    """End the moves and VMs of a namespace, then remove it."""
+    # The moves first: until they have ended their VMs are locked.
+    for kind in ("volumemigrations", "virtualmachines", "virtualmachineinstances"):
         kube.run("delete", kind, "--all", "-n", name, "--wait=false")
-    wait_for(
-        f"the moves and VMs of {name} to end",
-        lambda: (
-            not kube.list("volumemigrations", name)
-            and not kube.list("virtualmachineinstances", name)
-        ),
-        seconds=240,
-    )
+        wait_for(f"the {kind} of {name} to end", partial(_none, kube, kind, name), seconds=240)
     kube.run("delete", "namespace", name, "--wait=false")
+
+
+def _none(kube: Kube, kind: str, namespace: str) -> bool:
+    return not kube.list(kind, namespace)

@@ -130,8 +130,7 @@ class Machine:
 
 
 VERIFY = (
-    f"python3 -m guest.verify --json --log - --image {manifest.VERIFIER_IMAGE_FILE}; "
-    "test $? -le 1"
+    f"python3 -m guest.verify --json --log - --image {manifest.VERIFIER_IMAGE_FILE}; test $? -le 1"
 )
 """Exit status 1 is a verdict; 2 says that there is none."""
 

@@ -1,0 +1,102 @@
+"""A live migration that slips through, the lock taken away: never a guest on stale data.
+
+With the lock in force none is admitted (test_locks.py). What protects the guest here is the order
+of the handover: KubeVirt fails the migration, or it lands on the right image.
+"""
+
+import json
+
+import pytest
+
+from harness.kube import wait_for
+
+SIZE = "128Mi"
+BINDING = "detour-lock-live-migrations"
+KIND = "validatingadmissionpolicybindings"
+
+
+@pytest.fixture
+def lock(kube):
+    """Takes the lock on live migrations away, and puts it back."""
+    saved = json.loads(kube.run("get", KIND, BINDING, "-o", "json"))
+    metadata = saved["metadata"]
+    saved["metadata"] = {name: metadata[name] for name in ("name", "labels", "annotations")}
+
+    class Lock:
+        def take_away(self):
+            kube.run("delete", KIND, BINDING)
+
+        def put_back(self):
+            kube.apply(saved)
+
+    yield Lock()
+    kube.apply(saved)
+
+
+def live_migrate(kube, machine):
+    """Ask until it is admitted (API servers take a moment to forget a policy); how it ended."""
+
+    def admitted():
+        name = kube.run("create", "-f", "-", "-o", "name", given=json.dumps(request)).strip()
+        return name.partition("/")[2]
+
+    request = {
+        "apiVersion": "kubevirt.io/v1",
+        "kind": "VirtualMachineInstanceMigration",
+        "metadata": {"generateName": "slips-through-", "namespace": machine.namespace},
+        "spec": {"vmiName": machine.name},
+    }
+    name = wait_for("the live migration to be admitted", lambda: _try(admitted), seconds=60)
+
+    def phase():
+        found = kube.get("virtualmachineinstancemigrations", name, machine.namespace) or {}
+        seen = found.get("status", {}).get("phase")
+        return seen if seen in ("Succeeded", "Failed") else None
+
+    return wait_for("the live migration to end", phase, seconds=240)
+
+
+def _try(attempt):
+    from harness.kube import KubectlError
+
+    try:
+        return attempt()
+    except KubectlError as error:
+        assert "AttachmentSwitch" in error.message, error
+        return None
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("order", ["Overlay", "Mirrored", "Destination"])
+def test_guest_never_runs_on_stale_data(cluster, kube, machines, migrate, lock, order):
+    if cluster.shared_class is None or len(cluster.nodes) < 2:
+        pytest.skip("needs two nodes and a storage class that both can write")
+    machine = machines()
+    machine.create(cluster.shared_class, SIZE, access_modes=("ReadWriteMany",))
+    machine.wait_until_running()
+    machine.wait_for_writes()
+    destination = {"claimTemplate": {"storageClassName": cluster.shared_class}}
+    migration = migrate("m", machine.name, destination, hold=order == "Overlay")
+    if order == "Overlay":
+        migration.wait_for_condition("Copied")
+
+    def ordered():
+        status = migration.switch().get("status", {})
+        return status.get("compute", {}).get("order") == order
+
+    wait_for(f"the order {order}", ordered, every=0.05, seen=migration.story)
+    lock.take_away()
+    ended = live_migrate(kube, machine)
+    lock.put_back()
+    if order == "Overlay":
+        assert ended == "Failed"
+        kube.patch("volumemigrations", "m", machine.namespace, {"spec": {"hold": False}})
+    if ended == "Failed":
+        assert migration.wait_for_end()["status"] == "True", migration.story()
+    else:
+        assert machine.instance_claim() == "m", "admitted onto the old claim"
+        migration.wait_for_condition("SourceReleased")
+    machine.wait_for_writes()
+    machine.stop()
+    verdict = machine.verify("m")
+    assert verdict.passed, verdict.text
