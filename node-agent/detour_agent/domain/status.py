@@ -75,7 +75,7 @@ def node_status(wanted: Wanted, seen: Seen, step: Step, facts: Facts, before: No
         stopped=_stopped(step),
         inspection=facts.inspection or before.inspection,
         overlay=_overlay(facts),
-        merge=_merge(seen, facts.job),
+        merge=_merge(seen, facts.job, before.merge),
         # Kept without a journal: nothing else tells the two images apart once they share a path.
         source=record.source if record else before.source,
         destination=record.destination if record else before.destination,
@@ -129,10 +129,11 @@ def _overlay(facts: Facts) -> OverlayFile | None:
     return OverlayFile(name=name, bytes=facts.overlay_bytes)
 
 
-def _merge(seen: Seen, job: JobInfo) -> Merge | None:
-    if seen.job not in MERGING or job.total <= 0:
-        return None
-    return Merge(bytes_done=job.done, bytes_total=job.total)
+def _merge(seen: Seen, job: JobInfo, before: Merge | None) -> Merge | None:
+    """How far the merge is; once the guest has left the overlay, what was merged in all."""
+    if seen.job in MERGING and job.total > 0:
+        return Merge(bytes_done=job.done, bytes_total=job.total)
+    return before if seen.top is Top.DESTINATION else None
 
 
 def _pauses(new: Pauses, old: Pauses | None) -> Pauses | None:

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from detour_agent import loop
 from detour_agent.errors import NotYet, Unreachable
 from detour_agent.loop import Loop
 from detour_agent.steps.context import Switch
@@ -128,7 +129,9 @@ def test_an_object_that_cannot_be_read_does_not_stop_the_others():
     wait_for(lambda: passes.seen == ["Overlay"])
 
 
-def test_a_pass_that_raises_is_made_again_later():
+def test_a_pass_that_raises_is_made_again_later(monkeypatch):
+    monkeypatch.setattr(loop, "LONGEST_BACK_OFF_SECONDS", 0.05)
+
     class Failing(Recorder):
         def run(self, switch: Switch) -> tuple[Switch, float | None]:
             self.seen.append("tried")
