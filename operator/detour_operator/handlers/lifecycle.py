@@ -12,7 +12,6 @@ import kopf
 from detour_operator.handlers import triggers
 from detour_operator.reconcile.queue import Queue
 
-
 IDENTITY: Final[Any] = "detour"
 """kopf would look up the user's name, which a container's numeric user has not."""
 
