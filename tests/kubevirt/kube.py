@@ -132,10 +132,9 @@ class Kube:
                 self._local.connection = None
                 if attempt == 2:
                     raise
-        parsed = json.loads(text) if text else {}
         if answer.status >= http.client.BAD_REQUEST:
-            raise ApiError(answer.status, parsed.get("message", text.decode()))
-        return parsed
+            raise ApiError(answer.status, _message(text))
+        return json.loads(text) if text else {}
 
     def watch(self, where: str, query: dict, timeout: int = 120) -> Iterator[dict]:
         """The events the server sends until the watch ends; a connection of its own."""
@@ -174,6 +173,14 @@ class Kube:
         if token:
             headers["Authorization"] = f"Bearer {token}"
         return headers
+
+
+def _message(text: bytes) -> str:
+    """What an error says; that a resource is unknown is told in plain text."""
+    try:
+        return json.loads(text)["message"]
+    except (ValueError, KeyError, TypeError):
+        return text.decode(errors="replace").strip()
 
 
 def path(kind: str, namespace: str | None) -> str:
