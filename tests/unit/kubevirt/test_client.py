@@ -4,6 +4,7 @@ import json
 
 import pytest
 import yaml
+
 from kubevirt import kube
 from kubevirt.cache import Queue
 
