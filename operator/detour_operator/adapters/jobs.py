@@ -1,4 +1,8 @@
-"""Copy Jobs: created, looked at, ended; and the last word of a copier's log."""
+"""Copy Jobs: created, started, looked at, ended; and the last word of a copier's log.
+
+A Job is created suspended, because a create can be late and nothing in it can be tested: another
+one of its name may have come and gone. Starting it tests its uid.
+"""
 
 import dataclasses
 import json
@@ -49,12 +53,26 @@ def pods_of_migration(api: Api, namespace: str, migration: str) -> list[Json]:
 
 
 def create(api: Api, job: CopyJob) -> None:
-    """Create the Job.
+    """Create the Job, suspended.
 
     Raises:
         AlreadyExists: a Job of this name exists.
     """
     api.create(JOBS, job.namespace, manifest(job))
+
+
+def start(api: Api, namespace: str, name: str, uid: str) -> None:
+    """Let this very Job run.
+
+    Raises:
+        Conflict: the Job of that name is another one.
+        Gone: there is none.
+    """
+    operations: list[dict[str, Any]] = [
+        {"op": "test", "path": "/metadata/uid", "value": uid},
+        {"op": "replace", "path": "/spec/suspend", "value": False},
+    ]
+    api.json_patch(JOBS, namespace, name, operations)
 
 
 def delete(api: Api, namespace: str, name: str, uid: str) -> None:
@@ -87,6 +105,7 @@ def manifest(job: CopyJob) -> Json:
             "ownerReferences": [job.owner],
         },
         "spec": {
+            "suspend": True,
             "backoffLimit": BACKOFF_LIMIT,
             "podFailurePolicy": {"rules": [_give_up()]},
             "template": {"metadata": {"labels": labels}, "spec": _pod(job)},

@@ -35,7 +35,7 @@ class CreateSwitch:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CreateJob:
-    """Copy the frozen source; sizes in bytes."""
+    """Make ready to copy the frozen source; nothing runs yet. Sizes in bytes."""
 
     name: str
     switch_uid: str
@@ -45,6 +45,14 @@ class CreateJob:
     destination_claim: str
     size_bytes: int
     se_linux_level: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class StartJob:
+    """Copy; this very Job was seen, so that it is none that was created too late."""
+
+    name: str
+    uid: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -69,6 +77,7 @@ Action = (
     | CreateClaim
     | CreateSwitch
     | CreateJob
+    | StartJob
     | DeleteJob
     | SetPosition
 )

@@ -18,6 +18,7 @@ from detour_operator.storage_side.actions import (
     DeleteJob,
     RemoveFinalizer,
     SetPosition,
+    StartJob,
 )
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,8 @@ def apply(api: Api, settings: Settings, found: FoundMigration, action: Action) -
             switches.create(api, meta.namespace, meta.name, spec, owner)
         case CreateJob():
             jobs.create(api, _job(settings, found, action))
+        case StartJob(name, uid):
+            jobs.start(api, meta.namespace, name, uid)
         case DeleteJob(name, uid):
             jobs.delete(api, meta.namespace, name, uid)
         case SetPosition(switch, position):

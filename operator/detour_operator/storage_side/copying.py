@@ -8,7 +8,7 @@ from detour_crds.attachment_switch import Position
 from detour_crds.conditions import SwitchCondition, is_true
 from detour_crds.volume_migration import Copied, Phase
 from detour_operator.storage_side import destination
-from detour_operator.storage_side.actions import CreateJob, SetPosition
+from detour_operator.storage_side.actions import CreateJob, SetPosition, StartJob
 from detour_operator.storage_side.decision import (
     AT_ONCE,
     BUSY_SECONDS,
@@ -102,10 +102,13 @@ def _create(seen: Observation, switch: SeenSwitch) -> Decision:
         size_bytes=size,
         se_linux_level=compute.se_linux_level or "",
     )
-    return Decision(phase=Phase.COPYING, actions=(job,), after=BUSY_SECONDS)
+    return Decision(phase=Phase.COPYING, actions=(job,), after=AT_ONCE)
 
 
 def _from_job(seen: Observation, switch: SeenSwitch, job: SeenJob) -> Decision:
+    if job.suspended:
+        start = StartJob(job.name, job.uid)
+        return Decision(phase=Phase.COPYING, actions=(start,), after=BUSY_SECONDS)
     if job.failed:
         return _failed(*_why(seen.copiers, job))
     if not job.finished or not all(copier.ended for copier in seen.copiers):

@@ -87,6 +87,7 @@ class SeenJob:
     failed: bool
     failure_reason: str
     failure_message: str
+    suspended: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,6 +75,7 @@ def job(raw: Raw) -> SeenJob:
         failed="Failed" in told,
         failure_reason=failure.get("reason", ""),
         failure_message=failure.get("message", ""),
+        suspended=bool(raw["spec"].get("suspend")),
     )
 
 
