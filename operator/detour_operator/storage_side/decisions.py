@@ -17,7 +17,12 @@ from detour_crds.conditions import MigrationCondition, Status, SwitchCondition, 
 from detour_crds.names import MIGRATION_FINALIZER
 from detour_crds.volume_migration import Phase
 from detour_operator.storage_side import copying, destination, going_back, preflight
-from detour_operator.storage_side.actions import AddFinalizer, CreateSwitch, RemoveFinalizer
+from detour_operator.storage_side.actions import (
+    AddFinalizer,
+    CreateSwitch,
+    RemoveFinalizer,
+    SetPosition,
+)
 from detour_operator.storage_side.decision import (
     AT_ONCE,
     BUSY_SECONDS,
@@ -55,6 +60,10 @@ def is_ended(seen: Observation) -> bool:
 
 
 def _after_the_end(seen: Observation) -> Decision:
+    switch = seen.switch
+    if switch is not None and switch.ours and going_back.is_too_late(seen, switch):
+        cancel = SetPosition(switch.meta, Position.SOURCE)
+        return Decision(phase=None, actions=(cancel,), after=None)
     held = seen.meta.deleting and MIGRATION_FINALIZER in seen.meta.finalizers
     return Decision(phase=None, actions=(RemoveFinalizer(),) if held else (), after=None)
 

@@ -48,11 +48,13 @@ class Progress:
 
 
 def gather(api: Api, found: FoundMigration, progress: Progress) -> Observation:
-    """Look; an ended migration needs no look at anything else."""
-    seen = Observation(now=events.now(), meta=found.meta, spec=found.spec, status=found.status)
+    """Look; of an ended migration only at its switch."""
+    switch = _switch(api, found)
+    seen = Observation(
+        now=events.now(), meta=found.meta, spec=found.spec, status=found.status, switch=switch
+    )
     if is_ended(seen):
         return seen
-    switch = _switch(api, found)
     ours = switch is not None and switch.ours
     namespace, name = found.meta.namespace, found.meta.name
     seen_jobs = tuple(reading.job(raw) for raw in jobs.of_migration(api, namespace, name))

@@ -5,7 +5,7 @@ a claim any more when the guest's writes are committed into the source.
 """
 
 from detour_crds.attachment_switch import Position
-from detour_crds.conditions import SwitchCondition, find
+from detour_crds.conditions import MigrationCondition, Status, SwitchCondition, find
 from detour_crds.volume_migration import Phase
 from detour_operator.storage_side.actions import RemoveFinalizer, SetPosition
 from detour_operator.storage_side.decision import (
@@ -49,6 +49,17 @@ def after_switch(seen: Observation, switch: SeenSwitch) -> Decision:
     if told is not None and told.reason != CANCELLED and not seen.spec.cancel:
         return end(seen, told.reason, told.message)
     return end(seen, CANCELLED, _wish(seen))
+
+
+def is_too_late(seen: Observation, switch: SeenSwitch) -> bool:
+    """Whether a start arrived after the move had ended without one.
+
+    The write of an operator that lost its lease may be that late; nobody else would undo it.
+    """
+    told = find(seen.status.conditions, MigrationCondition.SUCCEEDED)
+    ended = switch.status.position in (Position.SOURCE, Position.DESTINATION)
+    asked = switch.spec.position is Position.SOURCE or switch.meta.deleting
+    return told is not None and told.status is Status.FALSE and not ended and not asked
 
 
 def end(seen: Observation, reason: str, message: str) -> Decision:
