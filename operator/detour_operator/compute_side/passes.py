@@ -16,7 +16,7 @@ from detour_operator.compute_side.decisions import Decision
 from detour_operator.compute_side.gather import Documents, Gather
 from detour_operator.compute_side.observation import Observation
 from detour_operator.compute_side.step import Step
-from detour_operator.errors import ReasonedError
+from detour_operator.errors import Conflict, ReasonedError
 from detour_operator.reconcile.publishing import status_patch, turned
 from detour_operator.reconcile.workers import Reconciler
 from detour_operator.settings import Settings
@@ -49,10 +49,24 @@ class ComputeSide:
             return None
         seen, documents = self._gather.look(found)
         decision = decisions.decide(seen)
+        if decision.actions:
+            self._look_again(found)
         self._act(seen, decision, documents)
         if not decision.changes_switch:
             self._publish(found, decision)
         return decision.after
+
+    def _look_again(self, found: FoundSwitch) -> None:
+        """See that the switch is as it was when everything else was read.
+
+        Actions test their own objects, which may be younger than the switch they follow from.
+
+        Raises:
+            Conflict: it was changed meanwhile.
+        """
+        now = switches.get(self._api, found.meta.namespace, found.meta.name)
+        if now is None or now.meta.resource_version != found.meta.resource_version:
+            raise Conflict("the switch was changed while everything else was looked at")
 
     def _act(self, seen: Observation, decision: Decision, documents: Documents) -> None:
         apply = Apply(self._api, self._settings, documents)

@@ -15,7 +15,9 @@ def switch(seen: Observation) -> Step:
     """The next step after the order Overlay."""
     order, node = seen.switch.order, seen.switch.node
     if node is None or node.reached is not order:
-        return _wait_for_node(seen, order, node)
+        # A holder that was evicted comes back: the node agent takes the destination from it.
+        held = None if order is Order.OVERLAY else hold(seen)
+        return held or _wait_for_node(seen, order, node)
     if order is Order.OVERLAY:
         return _frozen(seen)
     if order is Order.MIRRORED:
