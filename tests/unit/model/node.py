@@ -1,0 +1,277 @@
+"""The node as the agent's ports show it; the real agent runs on it, and its effects are noted."""
+
+import dataclasses
+import functools
+from unittest import mock
+
+from detour_agent import one_pass
+from detour_agent.domain import chain
+from detour_agent.domain.chain import (
+    BLOCK_JOB_ACTIVE_COMMIT,
+    BLOCK_JOB_COPY,
+    JobInfo,
+    Layer,
+    Mirror,
+    Monitor,
+    MonitorJob,
+    MonitorNode,
+    OpenFile,
+    Report,
+)
+from detour_agent.domain.ports import ImageFile, Ports, Process
+from detour_agent.domain.situation import Job
+from detour_agent.errors import Unreachable
+from detour_agent.steps.context import Memory
+from detour_agent.steps.context import Switch as SwitchOnNode
+from detour_crds.attachment_switch import Identity, LastError, Node, Stage, Top
+from unit.model.facts import D, S
+
+SIZE = 1 << 20
+LIBVIRT = 11_003_000
+IDENTITY = {
+    S: Identity(device=1, inode=12),
+    D: Identity(device=2, inode=12),
+    "overlay": Identity(device=3, inode=40),
+}
+MIRRORS = (Job.MIRROR, Job.MIRROR_READY)
+COMMITS = (Job.COMMIT, Job.COMMIT_READY)
+READY = (Job.MIRROR_READY, Job.COMMIT_READY)
+LONG_AGO = -1000.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Effect:
+    """One durable effect of a pass, in the words of the port it went through."""
+
+    verb: str
+    value: object = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Trace:
+    """A pass: the row it fell on, and its effects in order."""
+
+    row: str
+    effects: tuple[Effect, ...]
+
+
+@functools.cache
+def trace(decide, mood, told, switch, disk, qemu, holder, launcher):
+    """One pass of the real agent.
+
+    Moods: ``patient`` has seen a disagreement for long, ``new`` has just been started, ``deaf``
+    gets no answer from libvirt.
+    """
+    here = _Node(switch, told, disk, qemu, holder, launcher, deaf=mood == "deaf")
+    memory = Memory(disagrees_since=LONG_AGO if mood == "patient" else None)
+    rows = []
+
+    def noted(wanted, seen):
+        step = decide(wanted, seen)
+        rows.append(step.row)
+        return step
+
+    with mock.patch.object(one_pass, "decide", noted):
+        changed, _ = one_pass.Passes(here.ports(), here, memory).run(here.view())
+    told_now = reduced(changed.node)
+    if told_now != here.view().node:
+        here.effects.append(Effect("report", told_now))
+    return Trace(rows[0] if rows else "", tuple(here.effects))
+
+
+def reduced(node):
+    """What of a report anything follows from; the rest is for people."""
+    begun = node.stage not in (None, Stage.MISSING, Stage.NONE)
+    failed = node.last_error is not None and node.last_error.reason == "DestinationFailed"
+    return Node(
+        token=node.token,
+        stage=Stage.START if begun else Stage.NONE,
+        reached=node.reached,
+        qemu=node.qemu,
+        refused=node.refused,
+        stopped=node.stopped and dataclasses.replace(node.stopped, message=None),
+        inspection=node.inspection,
+        overlay=node.overlay and dataclasses.replace(node.overlay, bytes=None),
+        source=node.source,
+        destination=node.destination,
+        last_error=LastError(reason="DestinationFailed", message="m") if failed else None,
+    )
+
+
+class _Node:
+    """All ports of the agent over one set of facts; looks answer, everything else is noted."""
+
+    def __init__(self, switch, told, disk, qemu, holder, launcher, *, deaf):
+        self.effects = []
+        self._switch, self._told, self._disk, self._qemu = switch, told, disk, qemu
+        self._holder, self._launcher, self._deaf = holder, launcher, deaf
+
+    def ports(self):
+        return Ports(
+            journal=self,
+            images=self,
+            mounts=self,
+            processes=self,
+            clock=self,
+            connect=lambda *_: self,
+        )
+
+    def view(self):
+        return SwitchOnNode(
+            namespace="ns",
+            name="move",
+            uid=self._switch.uid,
+            volume="data",
+            virtual_machine="vm",
+            compute=self._told,
+            node=self._switch.node or Node(),
+        )
+
+    def now(self):
+        return 0.0
+
+    # What is seen.
+
+    def read(self, switch_uid):
+        record = self._disk.record
+        return record if record is not None and record.switch_uid == switch_uid else None
+
+    def found(self, _uid):
+        return self._disk.overlays
+
+    def allocated_bytes(self, _uid, _name):
+        return 0
+
+    def find_guest(self, pod_uid, _domain):
+        there = self._qemu.alive and pod_uid == self._launcher
+        return Process(1, 1) if there else None
+
+    def find_holder(self, _uid):
+        return Process(2, 2) if self._holder else None
+
+    def canonical_image(self, _guest, _volume):
+        return ImageFile(IDENTITY[D if self._qemu.mounted else S], SIZE)
+
+    def destination_image(self, _holder):
+        return ImageFile(IDENTITY[D], SIZE)
+
+    def capacity(self):
+        return SIZE
+
+    def opened(self, _guest):
+        qemu = self._qemu
+        writable = {Top.SOURCE: S, Top.DESTINATION: D, Top.OVERLAY: "overlay"}[qemu.top]
+        files = [OpenFile(IDENTITY[writable], writable=True)]
+        if qemu.job in MIRRORS:
+            files.append(OpenFile(IDENTITY[D], writable=True))
+        if qemu.job in COMMITS:
+            files.append(OpenFile(IDENTITY[qemu.base], writable=True))
+        if qemu.top is Top.OVERLAY or qemu.source_open:
+            files.append(OpenFile(IDENTITY[S], writable=False))
+        return tuple(files)
+
+    def report(self):
+        if self._deaf:
+            raise Unreachable("LibvirtUnreachable", "no answer")
+        return Report(
+            libvirt_version=LIBVIRT, disk=self._xml(), job=self._job(), monitor=self._monitor()
+        )
+
+    def _paths(self):
+        view = self.view()
+        newest = self._disk.overlays[-1] if self._disk.overlays else "none"
+        return view.canonical, f"{view.overlay_folder}/{newest}"
+
+    def _in_libvirt(self):
+        """Whether the overlay is on top by libvirt's word, which may be old."""
+        return (self._qemu.top is Top.OVERLAY) != self._qemu.stale
+
+    def _xml(self):
+        raw, overlay = self._paths()
+        layers = (Layer(raw, "raw"),)
+        if self._in_libvirt():
+            layers = (Layer(overlay, "qcow2"), *layers)
+        return chain.Disk(
+            target="vda", kind="file", device="disk", layers=layers, mirror=self._mirror(raw)
+        )
+
+    def _mirror(self, raw):
+        qemu = self._qemu
+        if qemu.stale and qemu.top is not Top.OVERLAY:
+            copy = qemu.top is Top.DESTINATION
+            return Mirror("copy" if copy else "active-commit", raw, "pivot")
+        if qemu.stale or qemu.job is Job.NONE:
+            return None
+        kind = "copy" if qemu.job in MIRRORS else "active-commit"
+        return Mirror(kind, raw, "yes" if qemu.job in READY else "")
+
+    def _job(self):
+        if self._qemu.stale or self._qemu.job is Job.NONE:
+            return JobInfo()
+        copy = self._qemu.job in MIRRORS
+        return JobInfo(BLOCK_JOB_COPY if copy else BLOCK_JOB_ACTIVE_COMMIT)
+
+    def _monitor(self):
+        qemu, (raw, overlay) = self._qemu, self._paths()
+        on_overlay = MonitorNode("libvirt-2-format", overlay, "qcow2", read_only=False)
+        frozen = MonitorNode("libvirt-1-storage", raw, "file", read_only=True)
+        plain = MonitorNode("libvirt-3-storage", raw, "file", read_only=False)
+        jobs = () if qemu.job is Job.NONE else (self._monitor_job(),)
+        if qemu.top is Top.OVERLAY:
+            return Monitor(on_overlay, (on_overlay, frozen), jobs)
+        left = (frozen,) if qemu.source_open else ()
+        return Monitor(plain, (plain, *left), jobs)
+
+    def _monitor_job(self):
+        name = chain.heal_job("vda") if self._qemu.stale else "copy-vda-libvirt"
+        return MonitorJob(name, ready=self._qemu.job in READY)
+
+    # What is done.
+
+    def patch_node(self, _switch, _patch):
+        """The report itself is noted when the pass is over: a pass reports last."""
+
+    def write(self, record):
+        self.effects.append(Effect("journal", record))
+
+    def create(self, _uid, name, _spec):
+        self.effects.append(Effect("create", name))
+
+    def remove(self, _uid, _names):
+        self.effects.append(Effect("remove"))
+
+    def over_mount(self, _guest, _holder, _volume, _expected):
+        self.effects.append(Effect("mount"))
+
+    def unmount_top(self, _guest, _volume, _top, _below):
+        self.effects.append(Effect("unmount"))
+
+    def expose_overlay(self, _guest, _uid):
+        """Seen through the overlay it exposes."""
+
+    def hide_overlay(self, _guest, _uid):
+        """Of no consequence: nothing opens the overlay any more."""
+
+    def snapshot(self, _overlay):
+        self.effects.append(Effect("snapshot"))
+
+    def copy(self, _target):
+        self.effects.append(Effect("copy"))
+
+    def pivot(self):
+        self.effects.append(Effect("pivot"))
+
+    def abort(self):
+        self.effects.append(Effect("abort"))
+
+    def commit(self):
+        self.effects.append(Effect("commit"))
+
+    def monitor_commit(self, _top, _base):
+        self.effects.append(Effect("commit"))
+
+    def monitor_complete(self):
+        self.effects.append(Effect("pivot"))
+
+    def monitor_delete(self, _node):
+        self.effects.append(Effect("close"))
