@@ -12,6 +12,7 @@ export PYTHONPATH := tests:$(SOURCES)
 PROVIDER ?=
 export PROVIDER
 CLUSTER := $(PYTHON) -m cluster
+SCRIPTS := .ci/run $(shell git ls-files "*.sh") tests/guest/init
 HELM := $(or $(DETOUR_CACHE),.cache)/bin/helm
 # Which end-to-end tests to run: a pytest expression, as in `make e2e ONLY=live_move`.
 ONLY ?=
@@ -28,7 +29,7 @@ demo: cluster-up ## Move a running VM's disk on a real cluster and prove that no
 	$(PYTHON) -m demo
 
 .PHONY: test
-test: lint unit e2e ## Run every test
+test: lint unit contract e2e ## Run every test
 
 .PHONY: packages
 packages:
@@ -39,15 +40,21 @@ unit: $(VENV)/ready packages ## Run the tests that need neither root nor a clust
 	$(PYTHON) -m pytest -q -n 2 tests/unit
 
 .PHONY: lint
-lint: $(VENV)/ready ## Check style, types, layers, CRDs, chart and links
+lint: $(VENV)/ready packages ## Check style, types, layers, CRDs, chart and links
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	PYTHONPATH=$(SOURCES) $(VENV)/bin/lint-imports
 	$(PYTHON) -m pytest -q tests/unit/crds tests/unit/chart
 	$(PYTHON) -m harness.links README.md CONTRIBUTING.md SECURITY.md CHANGELOG.md docs
+	shellcheck $(SCRIPTS)
 	$(CLUSTER) tools
+	$(CLUSTER).kind.check
 	$(HELM) lint --strict charts/detour
+
+.PHONY: contract
+contract: $(VENV)/ready packages ## Run the node agent on a real libvirt and QEMU (needs root)
+	$(PYTHON) -m pytest -q tests/contract
 
 .PHONY: e2e
 e2e: cluster-up ## Run the end-to-end tests (ONLY=expression picks some of them)

@@ -16,8 +16,13 @@ gcc
 iproute2
 iptables
 libc6-dev
+libvirt-clients
+libvirt-daemon
+libvirt-daemon-driver-qemu
 openssl
 procps
+python3-libvirt
+qemu-system-x86
 qemu-utils
 runc
 shellcheck
