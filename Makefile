@@ -29,7 +29,7 @@ demo: cluster-up ## Move a running VM's disk on a real cluster and prove that no
 	$(PYTHON) -m demo
 
 .PHONY: test
-test: lint unit contract e2e ## Run every test
+test: lint unit model contract e2e ## Run every test
 
 .PHONY: packages
 packages:
@@ -37,7 +37,7 @@ packages:
 
 .PHONY: unit
 unit: $(VENV)/ready packages ## Run the tests that need neither root nor a cluster (under 20 s)
-	$(PYTHON) -m pytest -q -n 2 tests/unit
+	$(PYTHON) -m pytest -q -n 2 -m "not model and not thorough" tests/unit
 
 .PHONY: lint
 lint: $(VENV)/ready packages ## Check style, types, layers, CRDs, chart and links
@@ -51,6 +51,10 @@ lint: $(VENV)/ready packages ## Check style, types, layers, CRDs, chart and link
 	$(CLUSTER) tools
 	$(CLUSTER).kind.check
 	$(HELM) lint --strict charts/detour
+
+.PHONY: model
+model: $(VENV)/ready packages ## Enumerate the whole protocol, and have the verifier find each kind of loss
+	$(PYTHON) -m pytest -q -n 2 -m "model or thorough" tests/unit
 
 .PHONY: contract
 contract: $(VENV)/ready packages ## Run the node agent on a real libvirt and QEMU (needs root)

@@ -23,6 +23,7 @@ SRC, DST = PathImage.SOURCE, PathImage.DESTINATION
         situations.missing_journals,
     ],
 )
+@pytest.mark.thorough
 def test_exactly_one_row_matches(every):
     for wanted, seen in every():
         rows = [rule.row for rule in RULES if rule.matches(wanted, seen)]

@@ -66,6 +66,8 @@ def test_a_process_in_the_clusters_folder_is_found(tmp_path, monkeypatch):
     monkeypatch.setattr("cluster.paths.state", lambda: tmp_path)
     assert leftovers._processes_of(str(tmp_path)) == []
     with subprocess.Popen(["tail", "-f", "/dev/null", str(tmp_path / "log")]) as child:
+        # A process that is just being started has no command line for a moment.
+        wait_until(lambda: leftovers._processes_of(str(tmp_path)) != [], "the process", 30)
         found = leftovers._processes_of(str(tmp_path))
         child.kill()
     assert [line.split(":")[0] for line in found] == [str(child.pid)]

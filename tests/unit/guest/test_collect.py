@@ -21,6 +21,8 @@ KUBECTL = """#!{python}
 import json, sys, time
 from pathlib import Path
 
+pytestmark = pytest.mark.thorough
+
 words, folder = sys.argv[1:], Path({folder!r})
 pods = json.loads((folder / "pods.json").read_text())
 if "pods" in words:

@@ -15,6 +15,8 @@ from guest.log import Failure, parse
 from guest.model import CLEARED, UNDEFINED, Model, UnusableLogError
 from guest.operations import TRIM, WRITES, ZERO
 
+pytestmark = pytest.mark.thorough
+
 OPERATIONS = 900
 EPOCH = 0x1122334455667788
 

@@ -8,6 +8,8 @@ from guest.content import SECTOR, Content, decode
 from guest.log import parse
 from guest.operations import TRIM, WRITES, ZERO, Work
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.mark.parametrize("sectors", [2, 9, 16384, 3 * (1 << 21) + 5])
 @pytest.mark.parametrize("fill", [0, 37, 100])

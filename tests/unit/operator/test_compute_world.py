@@ -148,7 +148,16 @@ def check_unlock(before, after):
     assert after.position in (Position.SOURCE, Position.DESTINATION)
 
 
-@pytest.fixture(scope="module", params=VARIANTS.values(), ids=VARIANTS)
+THOROUGH = {"two accidents"}
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(variant, id=name, marks=pytest.mark.thorough if name in THOROUGH else ())
+        for name, variant in VARIANTS.items()
+    ],
+)
 def reached(request):
     start, accidents = request.param
     return explore(start, accidents, late=True)
