@@ -12,6 +12,8 @@ import pytest
 
 from guest.collect import Collector
 
+pytestmark = pytest.mark.thorough
+
 HEADER = (
     "version=1 epoch={epoch:08x}00000000 key=1 sectors=16384 block=4096 fill=50 fill_sectors=8191 "
     "fill_ops=17 largest=512 window=16 pause_us=2000 found={found} rtc=1"
@@ -20,8 +22,6 @@ HEADER = (
 KUBECTL = """#!{python}
 import json, sys, time
 from pathlib import Path
-
-pytestmark = pytest.mark.thorough
 
 words, folder = sys.argv[1:], Path({folder!r})
 pods = json.loads((folder / "pods.json").read_text())
