@@ -37,6 +37,9 @@ MESSAGES = {
     Phase.SWITCHING: "the guest is being switched to the destination",
     Phase.CLEANING_UP: "the guest writes to the destination; what helped the move is removed",
     Phase.CANCELLING: "the move is being undone",
+    Phase.REFUSED: "the move is refused and nothing was changed; the reason says why",
+    Phase.CANCELLED: "the move was undone: the disk is on its source claim",
+    Phase.FAILED: "the move failed and was undone: the disk is on its source claim",
 }
 
 

@@ -6,7 +6,9 @@ import pytest
 
 from detour_crds.attachment_switch import Node, OverlayFile, Position
 from detour_crds.conditions import Condition, MigrationCondition, Status, find
-from detour_crds.volume_migration import Pauses, Progress, VolumeMigrationStatus
+from detour_crds.volume_migration import Pauses, Phase, Progress, VolumeMigrationStatus
+from detour_operator.storage_side.conditions import message_of
+from detour_operator.storage_side.decision import Decision
 from detour_operator.storage_side.decisions import decide
 from detour_operator.storage_side.news import News, news
 from detour_operator.storage_side.observation import CopierProgress
@@ -181,6 +183,21 @@ def test_the_copy_method_says_why_and_why_not_the_others():
 def test_success_says_where_the_disk_is_and_that_the_source_is_kept():
     ready = of(after(ENDED.observe()), MigrationCondition.READY)
     assert ready.message == "the disk is on the claim destination; the source claim source is kept"
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_each_phase_has_a_sentence_where_nothing_else_is_said(phase):
+    silent = Decision(phase=phase, reason="Somehow")
+    assert len(message_of(World().observe(), silent, phase).split()) > 3
+
+
+def test_a_switch_that_failed_without_a_word_ends_the_migration_with_one():
+    undone = dataclasses.replace(FROZEN, switch=Switch(Position.FROZEN, "source"))
+    silent = condition("Ready", False, "DestinationFailed", message="")
+    told = after(with_switch_condition(undone.observe(), silent))
+    ready = of(told, MigrationCondition.READY)
+    assert (told.phase, ready.reason) == (Phase.FAILED, "DestinationFailed")
+    assert "source claim" in ready.message
 
 
 def test_an_ended_migration_is_left_as_it_is():
