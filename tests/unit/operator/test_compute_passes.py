@@ -187,6 +187,29 @@ def test_an_order_does_not_follow_from_a_position_that_changed_meanwhile(driver)
     assert cluster.compute["order"] == "Overlay"
 
 
+def test_nothing_is_done_about_a_switch_that_changed_during_the_look(driver):
+    """The caller cancels after the switch was read, before the handover of the instance."""
+    cluster, answer = driver.cluster, driver.server.answer
+    driver.frozen()
+    cluster.ask("Destination")
+    driver.passes()
+    cluster.report(reached="Mirrored", overlay={"name": "o"})
+    before = len(driver.server.asked)
+
+    def cancelled_meanwhile(request):
+        if request.method == "GET" and request.path == INSTANCE:
+            cluster.ask("Source")
+            driver.server.answer = answer
+        return answer(request)
+
+    driver.server.answer = cancelled_meanwhile
+    with pytest.raises(Conflict):
+        driver.side.reconcile("ns", "move")
+    asked = driver.server.asked[before:]
+    assert [request for request in asked if request.method in ("PATCH", "DELETE")] == []
+    assert claim(cluster.objects[INSTANCE], "spec") == "old"
+
+
 def test_a_refused_handover_is_told(driver):
     answer = driver.server.answer
 
