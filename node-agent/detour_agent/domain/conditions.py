@@ -124,6 +124,15 @@ def unsure(wanted: Wanted, seen: Seen) -> bool:
     return (forward or back) and seen.job is Job.UNKNOWN
 
 
+def overlay_missing(seen: Seen) -> bool:
+    """The overlay that may hold the guest's last writes is not on the node's disk.
+
+    In stage start there may never have been one: then the source has them all.
+    """
+    ever = seen.stage is not Stage.START or seen.overlay_handed
+    return seen.stage in IN_FLIGHT and ever and not seen.overlay_present
+
+
 def gone(seen: Seen, *stages: Stage) -> bool:
     """The guest was seen to be gone, in one of these stages."""
     return seen.qemu is Qemu.GONE and seen.stage in stages

@@ -82,6 +82,12 @@ def start_tries_left(record: Record) -> bool:
     return record.tried < MAX_START_TRIES
 
 
+def overlay_handed(record: Record) -> bool:
+    """Whether QEMU may have been told to write to one of the listed overlays."""
+    unused = f"-{record.tried + 1}.qcow2"
+    return any(not name.endswith(unused) for name in record.overlays)
+
+
 def with_next_overlay(record: Record, attempt: int) -> Record:
     """The record with a name that libvirt has not seen; itself if its last name is one."""
     name = overlay_name(record.switch_uid, attempt, record.tried + 1)

@@ -70,6 +70,8 @@ class Seen:
     libvirt: Libvirt = Libvirt.AGREES
     overlay_present: bool = True
     """The file of a journalled overlay is on the node's disk."""
+    overlay_handed: bool = True
+    """QEMU may have been told to write to a journalled overlay."""
     base_is_source: bool = False
     """QEMU holds the source writable and the destination not."""
     source_open: bool = True

@@ -83,6 +83,7 @@ def _unseen(record: Record | None, overlays: tuple[str, ...]) -> Seen:
         job=Job.UNKNOWN,
         path=PathImage.UNKNOWN,
         overlay_present=bool(overlays),
+        overlay_handed=journal.overlay_handed(record) if record else True,
         healing=record.healing if record else False,
         tries_left=journal.start_tries_left(record) if record else True,
     )

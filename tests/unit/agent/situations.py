@@ -42,10 +42,16 @@ def with_flags() -> Iterator[tuple[Wanted, Seen]]:
 
 def not_running() -> Iterator[tuple[Wanted, Seen]]:
     """A guest that is gone or cannot be looked at, and what was reported of it."""
-    for qemu, stage, order, reported, there in itertools.product(
-        (Qemu.GONE, Qemu.UNKNOWN), Stage, Order, Order, (True, False)
+    for qemu, stage, order, reported, there, handed in itertools.product(
+        (Qemu.GONE, Qemu.UNKNOWN), Stage, Order, Order, (True, False), (True, False)
     ):
-        seen = Seen(qemu=qemu, top=Top.UNKNOWN, stage=stage, overlay_present=there)
+        seen = Seen(
+            qemu=qemu,
+            top=Top.UNKNOWN,
+            stage=stage,
+            overlay_present=there,
+            overlay_handed=handed,
+        )
         yield Wanted(order=order, reported=reported), seen
 
 

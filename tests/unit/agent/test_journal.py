@@ -12,6 +12,7 @@ from detour_agent.domain.journal import (
     UnreadableJournalError,
     decode,
     encode,
+    overlay_handed,
     start_tries_left,
     with_next_overlay,
 )
@@ -66,6 +67,16 @@ def test_each_try_gets_a_name_that_libvirt_has_not_seen():
     undone = dataclasses.replace(second, tried=2, overlays=())
     assert with_next_overlay(undone, 1).overlays == ("overlay-11112222-1-3.qcow2",)
     assert with_next_overlay(fresh, 2).overlays == ("overlay-11112222-2-1.qcow2",)
+
+
+def test_a_name_counts_as_handed_out_once_its_try_is_journalled():
+    listed = with_next_overlay(dataclasses.replace(RECORD, overlays=(), tried=0), 1)
+    assert not overlay_handed(listed)
+    assert overlay_handed(dataclasses.replace(listed, tried=1))
+    assert overlay_handed(with_next_overlay(dataclasses.replace(listed, tried=1), 1))
+    undone = dataclasses.replace(listed, tried=1, overlays=())
+    assert not overlay_handed(undone)
+    assert not overlay_handed(with_next_overlay(undone, 1))
 
 
 def test_three_tries():

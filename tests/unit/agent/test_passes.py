@@ -184,6 +184,40 @@ def test_a_guest_that_is_gone_is_reported_and_nothing_is_touched():
     assert machine.effects == before
 
 
+START_EFFECTS = ("journal start", "create", "expose", "journal start", "snapshot")
+
+
+@pytest.mark.parametrize("number", range(2 * len(START_EFFECTS)))
+def test_a_guest_lost_in_the_start_misses_no_overlay_that_it_never_had(number: int):
+    first = 2 * len(("journal none",))
+    machine = Machine(die_at=first + number)
+    agent = Agent(machine)
+    agent.order(Order.OVERLAY)
+    while not agent.deaths:
+        agent.once()
+    machine.gone = True
+    machine.overlays.clear()
+    agent.once()
+    handed = number >= 2 * START_EFFECTS.index("snapshot") - 1
+    node = agent.switch.node
+    assert node.qemu is Qemu.GONE
+    assert (node.stopped is not None) == handed
+
+
+def test_a_guest_lost_before_the_second_try_misses_what_the_first_was_handed():
+    machine = Machine(fail={"snapshot": StepFailed("StartFailed", "Duplicate nodes")})
+    agent = Agent(machine)
+    agent.order(Order.OVERLAY)
+    while "snapshot" not in machine.effects:
+        agent.once()
+    machine.die_at = 2 * len(machine.effects) + 1
+    agent.once()
+    machine.gone = True
+    machine.overlays.clear()
+    agent.once()
+    assert agent.switch.node.stopped.reason == "OverlayMissing"
+
+
 def test_an_unreadable_journal_stops_and_touches_nothing():
     machine = Machine()
     agent = Agent(machine)

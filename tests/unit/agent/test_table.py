@@ -254,10 +254,17 @@ def test_a_commit_never_pivots_onto_anything_but_the_source():
         assert decide(wanted, facts).action not in pivots or facts.base_is_source
 
 
+@pytest.mark.parametrize("handed", [True, False])
 @pytest.mark.parametrize("there", [True, False])
 @pytest.mark.parametrize("stage", Stage)
-def test_a_guest_that_is_gone_is_reported_and_its_images_are_kept(stage, there):
-    facts = Seen(qemu=Qemu.GONE, top=Top.UNKNOWN, stage=stage, overlay_present=there)
+def test_a_guest_that_is_gone_is_reported_and_its_images_are_kept(stage, there, handed):
+    facts = Seen(
+        qemu=Qemu.GONE,
+        top=Top.UNKNOWN,
+        stage=stage,
+        overlay_present=there,
+        overlay_handed=handed,
+    )
     step = decide(Wanted(order=Order.OVERLAY), facts)
     assert step.action in (Action.REST, Action.REPORT, Action.STOP)
     missing = step == Step("U5", Action.STOP, reason="OverlayMissing")
@@ -270,4 +277,5 @@ def test_a_guest_that_is_gone_is_reported_and_its_images_are_kept(stage, there):
         Stage.CANCEL,
         Stage.COMMITPIVOT,
     )
-    assert missing == (not there and stage in flying)
+    never_had = stage is Stage.START and not handed
+    assert missing == (not there and stage in flying and not never_had)

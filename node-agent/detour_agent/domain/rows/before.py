@@ -1,6 +1,6 @@
 """What is asked before anything else: what could not be seen, and a guest that is gone (U, D)."""
 
-from detour_agent.domain.conditions import IN_FLIGHT, gone, unsure
+from detour_agent.domain.conditions import gone, overlay_missing, unsure
 from detour_agent.domain.step import (
     Action,
     Rule,
@@ -26,13 +26,13 @@ RULES = (
         lambda _w, s: (
             s.qemu is Qemu.GONE
             and s.stage not in (Stage.DONE, Stage.CANCELLED)
-            and (s.overlay_present or s.stage not in IN_FLIGHT)
+            and not overlay_missing(s)
         ),
         does("U4", Action.REST),
     ),
     Rule(
         "U5",
-        lambda _w, s: s.qemu is Qemu.GONE and s.stage in IN_FLIGHT and not s.overlay_present,
+        lambda _w, s: s.qemu is Qemu.GONE and overlay_missing(s),
         stops("U5", "OverlayMissing"),
     ),
     Rule(
