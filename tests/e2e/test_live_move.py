@@ -5,7 +5,8 @@ import pytest
 from harness import leftovers
 
 SIZE = "256Mi"
-WHERE = [(0, "trixie"), (1, "sid"), (1, "trixie"), (0, "sid")]
+WHERE = [(0, None), (1, "sid"), (1, None), (0, "sid")]
+"""Node, and the launcher if not KubeVirt's own choice."""
 
 
 def move(machine, migrate, name, storage_class):
@@ -22,12 +23,18 @@ def assert_intact(machine, claim):
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize(("node", "launcher"), WHERE, ids=[f"node{n}-{name}" for n, name in WHERE])
+@pytest.mark.parametrize(
+    ("node", "launcher"), WHERE, ids=[f"node{n}-{name or 'default'}" for n, name in WHERE]
+)
 def test_disk_moves_there_and_back_while_the_guest_writes(
     cluster, kube, machines, migrate, namespace, node, launcher
 ):
+    if launcher is not None and launcher not in cluster.launchers:
+        pytest.skip("KubeVirt here has one launcher, which the case of each node tests")
+    if node >= len(cluster.nodes):
+        pytest.skip("needs a second node")
     machine = machines()
-    where = cluster.nodes[node % len(cluster.nodes)]
+    where = cluster.nodes[node]
     machine.create(cluster.source_class, SIZE, node=where, launcher=launcher)
     machine.wait_until_running()
     machine.wait_for_writes()

@@ -35,6 +35,8 @@ def test_what_is_not_supported_yet_is_refused_by_name(migrate, field):
 def test_an_old_launcher_is_refused_and_nothing_is_changed(
     cluster, kube, machines, migrate, namespace
 ):
+    if "bookworm" not in cluster.launchers:
+        pytest.skip("needs a launcher whose libvirt is older than 11.1")
     machine = machines()
     machine.create(cluster.source_class, SIZE, launcher="bookworm")
     machine.wait_until_running()

@@ -25,6 +25,11 @@ class Target:
     destination_class: str
     shared_class: str | None
 
+    @property
+    def launchers(self) -> tuple[str, ...]:
+        """Generations of launchers that a VM can choose by annotation; none with real KubeVirt."""
+        return ("trixie", "sid", "bookworm") if self.provider.name == "local" else ()
+
     def domain_xml(self, machine: Machine) -> str:
         """The disk of the running domain as libvirt shows it, without what differs by itself.
 

@@ -1,5 +1,6 @@
 """What a finished move must not leave behind."""
 
+from cluster.provider import UnsupportedError
 from harness.cluster import Target
 from harness.migration import Migration
 
@@ -11,9 +12,13 @@ def on_node(target: Target, migration: Migration) -> list[str]:
     switch = migration.switch()
     node = switch["status"]["compute"]["node"]
     uid = switch["metadata"]["uid"]
-    found = target.provider.node_exec(
-        node, ["find", f"{OVERLAYS}/{uid}", "-name", "*.qcow2"], check=False
-    ).stdout.split()
+    command = ["find", f"{OVERLAYS}/{uid}", "-name", "*.qcow2"]
+    try:
+        found = target.provider.node_exec(node, command, check=False).stdout.split()
+    except UnsupportedError:
+        # The node cannot be entered; the agent's own report has to do.
+        overlay = switch["status"]["node"].get("overlay")
+        found = [overlay["name"]] if overlay else []
     jobs = target.kube.list("jobs", migration.namespace, "detour.dev/component=copier")
     pods = target.kube.list("pods", migration.namespace, "detour.dev/component=copier")
     return found + [item["metadata"]["name"] for item in jobs + pods]
