@@ -9,6 +9,7 @@ import pytest
 from detour_agent import logs
 from detour_agent.adapters.images import OverlayFiles, create_command
 from detour_agent.adapters.libvirt_errors import translate
+from detour_agent.domain.chain import JobInfo
 from detour_agent.domain.ports import OverlayImage
 from detour_agent.domain.situation import Job, Libvirt, Seen, Wanted
 from detour_agent.domain.status import Facts, node_status, reached
@@ -168,6 +169,36 @@ OV, D, S = Top.OVERLAY, Top.DESTINATION, Top.SOURCE
 def test_reached(seen, row, before, expected):
     step = Step(row, Action.REPORT)
     assert reached(Wanted(order=Order.SOURCE), seen, step, before) is expected
+
+
+FIGURES = Merge(bytes_done=7, bytes_total=9)
+
+
+@pytest.mark.parametrize(
+    ("seen", "job", "before", "expected"),
+    [
+        pytest.param(
+            Seen(top=OV, stage=Stage.MIRROR, job=Job.MIRROR),
+            JobInfo(2, done=8, total=10),
+            FIGURES,
+            Merge(bytes_done=8, bytes_total=10),
+            id="under way",
+        ),
+        pytest.param(
+            Seen(top=D, stage=Stage.PIVOT), JobInfo(), FIGURES, FIGURES, id="on the destination"
+        ),
+        pytest.param(Seen(top=D, stage=Stage.DONE), JobInfo(), FIGURES, FIGURES, id="done"),
+        pytest.param(
+            Seen(top=OV, stage=Stage.MIRROR), JobInfo(), FIGURES, None, id="the mirror failed"
+        ),
+        pytest.param(Seen(top=OV, stage=Stage.OVERLAY), JobInfo(), None, None, id="no mirror yet"),
+    ],
+)
+def test_the_figures_of_the_merge_stay_once_it_is_over(seen, job, before, expected):
+    facts = Facts(token="t", job=job)  # noqa: S106
+    step = Step("any", Action.WAIT)
+    node = node_status(Wanted(order=Order.MIRRORED), seen, step, facts, Node(merge=before))
+    assert node.merge == expected
 
 
 def test_what_was_found_stays_in_the_report():
