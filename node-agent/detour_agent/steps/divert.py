@@ -8,7 +8,7 @@ from detour_agent.domain.journal import Record
 from detour_agent.domain.ports import OverlayImage
 from detour_agent.errors import NotYet, StepFailed
 from detour_agent.steps import record as records
-from detour_agent.steps.context import Pass, elapsed_milliseconds, error_of
+from detour_agent.steps.context import Pass, elapsed_milliseconds
 from detour_crds.attachment_switch import Stage
 
 
@@ -87,16 +87,19 @@ def restart(work: Pass) -> None:
     work.ports.images.remove(work.switch.uid, work.look.overlays)
 
 
-def clear_nodes(work: Pass) -> None:
-    """Close the nodes nothing uses any more, as far as QEMU lets go of them."""
+def clear_nodes(work: Pass) -> tuple[int, StepFailed | None]:
+    """Close the nodes nothing uses any more: how many QEMU let go, and its first refusal."""
+    closed, refusal = 0, None
     report = work.look.report
     if report is None or report.monitor is None:
-        return
+        return closed, refusal
     for node in leftover_nodes(report.monitor, work.look.known):
         try:
             work.domain.monitor_delete(node)
+            closed += 1
         except StepFailed as error:
-            work.memory.last_error = work.memory.last_error or error_of(error)
+            refusal = refusal or error
+    return closed, refusal
 
 
 def _named(work: Pass) -> Record:

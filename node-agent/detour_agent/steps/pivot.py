@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from detour_agent.errors import StepFailed
 from detour_agent.steps import divert
 from detour_agent.steps.context import Pass, elapsed_milliseconds
 
@@ -15,5 +16,13 @@ def pivot(work: Pass) -> None:
 
 
 def release(work: Pass) -> None:
-    """Close the source where a daemon that died in the pivot left it open in QEMU (L19)."""
-    divert.clear_nodes(work)
+    """Close the source where a daemon that died in the pivot left it open in QEMU (L19).
+
+    Raises:
+        StepFailed: QEMU let go of nothing, so that another try at once would be the same.
+    """
+    closed, refusal = divert.clear_nodes(work)
+    if not closed:
+        raise refusal or StepFailed(
+            "SourceHeldOpen", "QEMU has the source open and names no node that could be closed"
+        )

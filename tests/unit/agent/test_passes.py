@@ -160,6 +160,52 @@ def test_a_pivot_that_fails_is_retracted_before_anything_else():
     assert machine.destination == machine.writes
 
 
+def pivoted_with(held: list[str]) -> Agent:
+    """The guest writes to the destination, but QEMU still has the source open."""
+    agent = Agent(Machine())
+    agent.reach(Order.OVERLAY)
+    copy_is_done(agent.machine)
+    agent.reach(Order.MIRRORED)
+    agent.machine.held = held
+    agent.order(Order.DESTINATION)
+    while agent.machine.top is not Top.DESTINATION:
+        agent.once()
+    return agent
+
+
+def test_a_source_that_qemu_does_not_let_go_is_asked_for_ever_later_and_shown():
+    held = "libvirt-9-format"
+    agent = pivoted_with([held])
+    delays = []
+    for _ in range(9):
+        agent.machine.fail[f"delete {held}"] = StepFailed("NodeInUse", "it is in use")
+        delays.append(agent.once())
+    assert delays[-2:] == [30.0] * 2
+    assert delays == sorted(delays)
+    node = agent.switch.node
+    assert (node.row, node.last_error.reason) == ("L19", "NodeInUse")
+    assert node.reached is Order.MIRRORED
+    agent.machine.fail.clear()
+    node = agent.settle()
+    assert (node.reached, node.last_error) == (Order.DESTINATION, None)
+
+
+def test_what_qemu_does_let_go_is_followed_by_the_next_look_at_once():
+    agent = pivoted_with(["libvirt-9-format", "libvirt-9-storage"])
+    agent.machine.fail["delete libvirt-9-format"] = StepFailed("NodeInUse", "it is in use")
+    while agent.machine.held:
+        assert agent.once() == 0.0
+    assert agent.settle().reached is Order.DESTINATION
+
+
+def test_a_source_held_open_by_nothing_known_is_shown_too():
+    agent = pivoted_with(["libvirt-9-format"])
+    agent.machine._held_nodes = list
+    delays = [agent.once() for _ in range(6)]
+    assert all(delays[-4:])
+    assert agent.switch.node.last_error.reason == "SourceHeldOpen"
+
+
 def test_reports_are_few_and_say_only_what_is_new():
     agent = Agent(Machine())
     move(agent)
