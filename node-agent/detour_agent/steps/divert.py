@@ -55,9 +55,13 @@ def start(work: Pass) -> None:
 
 
 def discard(work: Pass) -> None:
-    """Take back a start that has not happened (L4)."""
-    work.ports.images.remove(work.switch.uid, work.look.overlays)
+    """Take back a start that has not happened (L4).
+
+    The journal first: an overlay that is gone in the stage ``start`` would look lost if the guest
+    ended at this moment. What a crash leaves of the file, row C11 or D3 removes.
+    """
     records.journal(work, Stage.CANCELLED)
+    work.ports.images.remove(work.switch.uid, work.look.overlays)
 
 
 def heal(work: Pass) -> None:

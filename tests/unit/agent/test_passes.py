@@ -264,6 +264,22 @@ def test_a_guest_lost_before_the_second_try_misses_what_the_first_was_handed():
     assert agent.switch.node.stopped.reason == "OverlayMissing"
 
 
+@pytest.mark.parametrize("number", range(4))
+def test_a_guest_lost_while_a_start_is_taken_back_misses_no_overlay(number: int):
+    machine = Machine(fail={"snapshot": StepFailed("StartFailed", "Duplicate nodes")})
+    agent = Agent(machine)
+    agent.order(Order.OVERLAY)
+    while "snapshot" not in machine.effects:
+        agent.once()
+    agent.order(Order.SOURCE)
+    machine.die_at = 2 * len(machine.effects) + number
+    while not agent.deaths:
+        agent.once()
+    machine.gone = True
+    agent.once()
+    assert agent.switch.node.stopped is None
+
+
 def test_an_unreadable_journal_stops_and_touches_nothing():
     machine = Machine()
     agent = Agent(machine)

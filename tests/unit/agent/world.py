@@ -194,9 +194,9 @@ def start(world: World, _step: Step) -> Iterator[World]:
 
 
 def discard(world: World, _step: Step) -> Iterator[World]:
-    removed = world.but(overlay=False, empty=True)
-    yield removed
-    yield removed.but(stage=Stage.CANCELLED)
+    cancelled = world.but(stage=Stage.CANCELLED)
+    yield cancelled
+    yield cancelled.but(overlay=False, empty=True)
 
 
 def restart(world: World, _step: Step) -> Iterator[World]:
