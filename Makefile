@@ -72,6 +72,7 @@ cluster-up: $(VENV)/ready packages ## Bring up the cluster for demo and tests (P
 .PHONY: cluster-down
 cluster-down: $(VENV)/ready ## Take the cluster down and leave nothing behind
 	$(CLUSTER) down
+	$(CLUSTER) check-clean
 
 .PHONY: bench
 bench: cluster-up ## Measure memory, overhead and pauses; writes docs/benchmarks.md and build/benchmarks.json

@@ -17,6 +17,17 @@ def move(machine, migrate, name, storage_class):
     return migration
 
 
+def events(kube, namespace, migration):
+    """The events of a migration."""
+    listed = kube.list("events", namespace)
+    about = ("VolumeMigration", migration)
+    return [
+        event
+        for event in listed
+        if (event["involvedObject"]["kind"], event["involvedObject"]["name"]) == about
+    ]
+
+
 def assert_intact(machine, claim):
     verdict = machine.verify(claim)
     assert verdict.passed, verdict.text
@@ -51,6 +62,9 @@ def test_disk_moves_there_and_back_while_the_guest_writes(
     assert "RestartRequired" not in conditions
     assert kube.get("pvc", machine.source, namespace), "the source claim is kept"
     assert leftovers.on_node(cluster, migration) == []
+    told = [event["reason"] for event in events(kube, namespace, "there")]
+    assert set(told) >= {"SourceFrozen", "Copied", "SourceReleased", "Succeeded"}
+    assert len(told) == len(set(told)), "events tell of transitions, once each"
     machine.wait_for_writes()
 
     machine.stop()

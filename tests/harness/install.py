@@ -18,8 +18,13 @@ STAND_IN = (
 GUEST = "detour-guest"
 
 
-def detour(target: cluster.Target) -> None:
-    """Install or upgrade Detour with its chart, as a user would, and wait until it runs."""
+def detour(target: cluster.Target, *settings: str) -> None:
+    """Install or upgrade Detour with its chart, as a user would, and wait until it runs.
+
+    Args:
+        target: where.
+        settings: chart values other than the default ones, as ``impersonation.enabled=false``.
+    """
     chart = paths.REPOSITORY / "charts" / "detour"
     kubeconfig = f"--kubeconfig={target.provider.kubeconfig()}"
     values = [
@@ -32,6 +37,7 @@ def detour(target: cluster.Target) -> None:
     ]
     # The tag stays the same while the image changes: its digest has the pods made anew.
     values += [f"--set-string=podAnnotations.images={_inputs()}"]
+    values += [f"--set={setting}" for setting in settings]
     run(
         [
             paths.binaries() / "helm", "upgrade", "--install", "detour", chart, kubeconfig,
