@@ -93,6 +93,8 @@ clean: ## Take the cluster down and remove all that was built
 	rm -rf $(VENV) .cache .cluster build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(VENV)/ready: requirements/dev.txt
+	# Debian ships Python's own venv module in a package of its own.
+	python3 -c 'import ensurepip' || { apt-get update --quiet && apt-get install --quiet --yes --no-install-recommends python3-venv; }
 	python3 -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --require-hashes -r requirements/dev.txt
 	touch $@
