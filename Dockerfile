@@ -62,10 +62,12 @@ ENTRYPOINT ["python3", "-m", "detour_agent"]
 
 FROM ${BASE} AS copier
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends python3-minimal qemu-utils \
+    && apt-get install --yes --no-install-recommends python3 qemu-utils \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log
 COPY --from=copier-environment /opt/detour /opt/detour
 ENV PATH=/opt/detour/bin:/usr/local/bin:/usr/bin:/bin PYTHONUNBUFFERED=1
+# The image is not made if it lacks something that the copier needs.
+RUN python3 -m detour_copier --help > /dev/null
 # QEMU's user and group in KubeVirt's launcher.
 USER 107:107
 ENTRYPOINT ["python3", "-m", "detour_copier"]

@@ -4,11 +4,23 @@ import os
 import stat
 from pathlib import Path
 
-from detour_copier.errors import CopyError
+from detour_copier.errors import CopyError, is_full, not_written
 
 MODE = 0o660
-DIRECT_BYTES = 4096
-"""Sizes that direct I/O can write exactly, whatever the block size of the file system."""
+DRIVER = "file"
+"""QEMU's block driver."""
+
+
+def size_of(path: Path) -> int:
+    """Bytes of the image of a guest that is stopped.
+
+    Raises:
+        CopyError: there is no image, or an empty one.
+    """
+    found = _found(path).st_size
+    if not found:
+        raise CopyError("SourceNotAnImage", f"{path} is empty", final=True)
+    return found
 
 
 def check_source(path: Path, size: int) -> None:
@@ -17,6 +29,14 @@ def check_source(path: Path, size: int) -> None:
     Raises:
         CopyError: it is not.
     """
+    found = _found(path)
+    if found.st_size != size:
+        reason = "SourceTooSmall" if found.st_size < size else "SourceTooLarge"
+        message = f"{path} has {found.st_size} bytes, the guest's disk has {size}"
+        raise CopyError(reason, message, final=True)
+
+
+def _found(path: Path) -> os.stat_result:
     try:
         found = path.stat()
     except FileNotFoundError as error:
@@ -25,10 +45,7 @@ def check_source(path: Path, size: int) -> None:
         raise CopyError("ReadError", f"{path}: {error.strerror}", final=False) from error
     if not stat.S_ISREG(found.st_mode):
         raise CopyError("SourceNotAnImage", f"{path} is not a regular file", final=True)
-    if found.st_size != size:
-        reason = "SourceTooSmall" if found.st_size < size else "SourceTooLarge"
-        message = f"{path} has {found.st_size} bytes, the guest's disk has {size}"
-        raise CopyError(reason, message, final=True)
+    return found
 
 
 def prepare_destination(path: Path, size: int) -> None:
@@ -41,6 +58,8 @@ def prepare_destination(path: Path, size: int) -> None:
     try:
         descriptor = os.open(path, flags, MODE)
     except OSError as error:
+        if is_full(error):
+            raise not_written(path, error) from error
         message = f"{path}: {error.strerror}"
         raise CopyError("DestinationNotWritable", message, final=True) from error
     try:
@@ -51,20 +70,9 @@ def prepare_destination(path: Path, size: int) -> None:
             os.fchmod(descriptor, MODE)  # the umask does not decide
         os.ftruncate(descriptor, size)
     except OSError as error:
-        raise CopyError("WriteError", f"{path}: {error.strerror}", final=False) from error
+        raise not_written(path, error) from error
     finally:
         os.close(descriptor)
-
-
-def offers_direct_io(path: Path, size: int) -> bool:
-    """Whether a file of that size can be read and written past the page cache."""
-    if size % DIRECT_BYTES:
-        return False
-    try:
-        os.close(os.open(path, os.O_RDONLY | os.O_DIRECT | os.O_CLOEXEC))
-    except OSError:
-        return False
-    return True
 
 
 def make_durable(path: Path, size: int) -> None:
@@ -78,7 +86,7 @@ def make_durable(path: Path, size: int) -> None:
         _sync(path.parent, os.O_RDONLY | os.O_DIRECTORY)
         found = path.stat().st_size
     except OSError as error:
-        raise CopyError("WriteError", f"{path}: {error.strerror}", final=False) from error
+        raise not_written(path, error) from error
     if found != size:
         message = f"{path} has {found} bytes after the copy, not {size}"
         raise CopyError("DestinationSizeWrong", message, final=False)

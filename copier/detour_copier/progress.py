@@ -1,4 +1,4 @@
-"""How far qemu-img is, as JSON lines; pure but for the clock it is given."""
+"""How far a copy or its verification is, as JSON lines; pure but for the clock it is given."""
 
 import collections
 import json
@@ -13,17 +13,20 @@ PERCENT = re.compile(rb"\((\d+\.\d+)/100%\)")
 
 
 class Progress:
-    """Turns what qemu-img prints into lines for the operator."""
+    """Turns what qemu-img prints, or the verification counts, into lines for the operator."""
 
-    def __init__(self, total: int, tell: Callable[[str], None], now: float) -> None:
+    def __init__(
+        self, total: int, tell: Callable[[str], None], now: float, *, verifying: bool = False
+    ) -> None:
         self._total = total
+        self._verifying = verifying
         self._tell = tell
         self._done = 0
         self._told_at: float | None = None
         self._seen: collections.deque[tuple[float, int]] = collections.deque([(now, 0)])
 
     def update(self, printed: bytes, now: float) -> None:
-        """Take up what was printed, perhaps nothing; tell at most once a second.
+        """Take up what was printed, perhaps nothing.
 
         Args:
             printed: some whole or cut reports; the last whole one counts.
@@ -32,6 +35,15 @@ class Progress:
         found = PERCENT.findall(printed)
         if found:
             self._done = round(self._total * float(found[-1]) / 100)
+        self._tell_now_and_then(now)
+
+    def reached(self, done: int, now: float, total: int | None = None) -> None:
+        """So many bytes, of so many, are dealt with; tell at most once a second."""
+        self._done = done
+        self._total = self._total if total is None else total
+        self._tell_now_and_then(now)
+
+    def _tell_now_and_then(self, now: float) -> None:
         self._seen.append((now, self._done))
         while len(self._seen) > 2 and self._seen[1][0] <= now - WINDOW_SECONDS:  # noqa: PLR2004
             self._seen.popleft()
@@ -51,4 +63,4 @@ class Progress:
         seconds = last_at - first_at
         rate = round((last - first) / seconds) if seconds > 0 else 0
         told = {"bytesDone": self._done, "bytesTotal": self._total, "bytesPerSecond": rate}
-        return json.dumps(told)
+        return json.dumps({**told, **({"verifying": True} if self._verifying else {})})

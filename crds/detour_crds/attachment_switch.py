@@ -12,6 +12,7 @@ from detour_crds.volume_migration import (
     HandoverMode,
     OverlaySpec,
     Pauses,
+    Trust,
     VirtualMachineRef,
     WhenStopped,
 )
@@ -72,11 +73,30 @@ class Qemu(StrEnum):
     GONE = "Gone"
 
 
+class Pressure(StrEnum):
+    """How near its limit the overlay is: 80 percent, the writes slowed down, no way but back."""
+
+    NEAR = "Near"
+    THROTTLED = "Throttled"
+    REACHED = "Reached"
+
+
+class VolumeMode(StrEnum):
+    """How a claim is used: a file system with an image in it, or a device that is the image."""
+
+    FILESYSTEM = "Filesystem"
+    BLOCK = "Block"
+
+
 class Handover(StrEnum):
-    """How far the virtual machine was pointed at the destination."""
+    """How far the virtual machine was pointed at the destination.
+
+    WAITING: its manifest is to name the destination, and the lock lets it.
+    """
 
     PENDING = "Pending"
     INSTANCE = "Instance"
+    WAITING = "Waiting"
     DONE = "Done"
     NOT_PERMITTED = "NotPermitted"
     NOT_NEEDED = "NotNeeded"
@@ -99,6 +119,8 @@ class AttachmentSwitchSpec:
     overlay: OverlaySpec = dataclasses.field(default_factory=OverlaySpec)
     handover: HandoverMode = HandoverMode.PATCH
     when_stopped: WhenStopped = WhenStopped.AUTO
+    trust: Trust | None = None
+    dry_run: bool = False
     position: Position = Position.FROZEN
 
 
@@ -108,6 +130,14 @@ class ObjectRef:
 
     name: str | None = None
     uid: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Merged:
+    """The fewest bytes that were left to merge, and when that was seen."""
+
+    left_bytes: int | None = None
+    time: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,14 +152,22 @@ class Compute:
     node: str | None = None
     launcher_pod: ObjectRef | None = None
     holder_pod: ObjectRef | None = None
+    overlay_claim: ObjectRef | None = None
+    overlay_pod: ObjectRef | None = None
     source_claim: ObjectRef | None = None
+    volume_mode: VolumeMode | None = None
     destination_claim: ObjectRef | None = None
     se_linux_level: str | None = None
     strategy_before: str | None = None
     locked: bool | None = None
     lock_proven: bool | None = None
+    offline: bool | None = None
+    finisher_pod: ObjectRef | None = None
     handover: Handover | None = None
     order: Order | None = None
+    order_time: str | None = None
+    merged: Merged | None = None
+    cancel_reason: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,10 +190,12 @@ class Inspection:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class OverlayFile:
-    """The overlay's file name, fresh for each attempt, and the bytes it takes on disk."""
+    """The overlay's file name, fresh for each attempt, and the bytes it takes and may take."""
 
     name: str | None = None
     bytes: int | None = None
+    limit_bytes: int | None = None
+    pressure: Pressure | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +208,10 @@ class Merge:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """An image by ``st_dev`` and ``st_ino``: paths lie, identities do not."""
+    """An image by ``st_dev`` and ``st_ino``: paths lie, identities do not.
+
+    A block device is its device number (``st_rdev``) alone, whichever node leads to it.
+    """
 
     device: int | None = None
     inode: int | None = None

@@ -27,6 +27,7 @@ class MigrationCondition(StrEnum):
     SOURCE_RELEASED = "SourceReleased"
     HANDED_OVER = "HandedOver"
     SUCCEEDED = "Succeeded"
+    SOURCE_DELETED = "SourceDeleted"
 
 
 class SwitchCondition(StrEnum):

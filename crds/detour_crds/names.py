@@ -13,17 +13,43 @@ MIGRATION_FINALIZER: Final = f"{GROUP}/migration"
 SWITCH_FINALIZER: Final = f"{GROUP}/switch"
 
 COMPONENT_LABEL: Final = f"{GROUP}/component"
-"""On every pod and Job of a move: ``holder`` or ``copier``."""
+"""On every pod and Job of a move: ``holder``, ``finisher`` or ``copier``."""
 MIGRATION_LABEL: Final = f"{GROUP}/migration"
 """On copy Jobs and their pods: the name of the VolumeMigration."""
 SWITCH_LABEL: Final = f"{GROUP}/switch"
 """On holder pods: the name of the AttachmentSwitch."""
+
+HOLDER_LABEL: Final = f"{GROUP}/holder"
+"""On holder pods: their own name, for their budget."""
+OVERLAY_OF_ANNOTATION: Final = f"{GROUP}/overlay-of"
+"""On a claim that was created for the overlay: the uid of the AttachmentSwitch."""
 
 FENCE_ANNOTATION_PREFIX: Final = f"fence.{GROUP}/"
 """On the instance (VMI), followed by the volume's name: the token under which the instance may be
 handed over. Absent: nobody may (the fence is closed)."""
 DESTINATION_OF_ANNOTATION: Final = f"{GROUP}/created-for"
 """On a claim that was created from a template: the uid of the VolumeMigration."""
+
+TOKEN_ANNOTATION: Final = f"{GROUP}/token"
+SWITCH_UID_ANNOTATION: Final = f"{GROUP}/switch-uid"
+"""On what is made to copy a frozen source: the attempt it was made for; it counts for no other."""
+METHOD_ANNOTATION: Final = f"{GROUP}/copy-method"
+"""On copy Jobs."""
+VERIFY_ANNOTATION: Final = f"{GROUP}/verify"
+"""On copy Jobs that compare what is copied: ``spec.copy.verify``. A Job without it that is
+complete has compared nothing."""
+LOOK_ANNOTATION: Final = f"{GROUP}/looks-only"
+"""On copy Jobs that copy nothing and see whether the destination is empty: ``true``."""
+COPIED_ANNOTATION: Final = f"{GROUP}/copied"
+"""On a destination claim that somebody else copies to: the token of ``status.external``."""
+
+SUPERSEDED_LABEL: Final = f"{GROUP}/superseded"
+"""On the claim a disk was moved away from: its content is stale. The admission policies refuse a
+virtual machine that would start that disk from it again."""
+SUPERSEDED_BY_ANNOTATION: Final = f"{GROUP}/superseded-by"
+"""Beside that label: the claim the disk was moved to."""
+SUPERSEDED_FOR_ANNOTATION: Final = f"{GROUP}/superseded-for"
+"""Beside that label: ``<virtual machine>/<volume>``, whose disk it was."""
 
 IMAGE_NAME: Final = "disk.img"
 """The raw image in a filesystem claim (KubeVirt's layout)."""
@@ -32,8 +58,19 @@ QEMU_UID: Final = 107
 
 HOLDER_DESTINATION_PATH: Final = "/detour/destination"
 """Where the holder pod mounts the destination claim."""
+HOLDER_DESTINATION_DEVICE: Final = "/dev/detour-destination"
+"""Where the holder pod has it if its volume mode is Block."""
+HOLDER_OVERLAY_PATH: Final = "/detour/overlay"
+"""Where a holder and the finisher mount the claim that the overlay is on, if it is on one."""
+FINISHER_SOURCE_PATH: Final = "/detour/source"
+FINISHER_DESTINATION_PATH: Final = "/detour/destination"
+"""Where the finisher pod mounts the claims of a guest that has stopped."""
+FINISHER_SOURCE_DEVICE: Final = "/dev/detour-source"
+FINISHER_DESTINATION_DEVICE: Final = "/dev/detour-destination"
 COPIER_SOURCE_PATH: Final = "/detour/source"
 COPIER_DESTINATION_PATH: Final = "/detour/destination"
+COPIER_SOURCE_DEVICE: Final = "/dev/detour-source"
+COPIER_DESTINATION_DEVICE: Final = "/dev/detour-destination"
 
 
 def fence_annotation(volume: str) -> str:

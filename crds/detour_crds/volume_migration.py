@@ -15,6 +15,7 @@ class CopyMethod(StrEnum):
     CSI_CLONE = "CSIClone"
     HOST_ASSISTED = "HostAssisted"
     EXTERNAL = "External"
+    HYPERVISOR = "Hypervisor"
 
 
 class Verify(StrEnum):
@@ -51,6 +52,14 @@ class SourceReclaimPolicy(StrEnum):
 
     RETAIN = "Retain"
     DELETE = "Delete"
+
+
+class Trust(StrEnum):
+    """A person's answer to a stop: which image holds the guest's last writes."""
+
+    SOURCE = "Source"
+    OVERLAY = "Overlay"
+    DESTINATION = "Destination"
 
 
 class WhenStopped(StrEnum):
@@ -98,10 +107,11 @@ class ClaimTemplate:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
-    """Where the disk goes: exactly one of the two."""
+    """Where the disk goes: one of the two; ``overwrite`` has a claim's data written over."""
 
     claim_name: str | None = None
     claim_template: ClaimTemplate | None = None
+    overwrite: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +128,7 @@ class OverlaySpec:
     """Where the guest's writes go while the source is frozen."""
 
     where: OverlayPlace = OverlayPlace.NODE_LOCAL
+    storage_class_name: str | None = None
     limit: str | None = None
     near_limit: NearLimit = NearLimit.CANCEL
 
@@ -136,6 +147,7 @@ class VolumeMigrationSpec:
     handover: HandoverMode = HandoverMode.PATCH
     source_reclaim_policy: SourceReclaimPolicy = SourceReclaimPolicy.RETAIN
     when_stopped: WhenStopped = WhenStopped.AUTO
+    trust: Trust | None = None
     dry_run: bool = False
 
 
@@ -146,8 +158,10 @@ class Progress:
     percent: int | None = None
     bytes_done: int | None = None
     bytes_total: int | None = None
+    bytes_verified: int | None = None
     bytes_per_second: int | None = None
     eta_seconds: int | None = None
+    advanced_time: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,20 +192,38 @@ class RefusedMethod:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CopyMethodStatus:
-    """The method of the copy and why."""
+    """The method of the copy and why; ``tried`` were begun and given up, in order."""
 
     name: str | None = None
     reason: str | None = None
+    snapshot_class: str | None = None
     refused: tuple[RefusedMethod, ...] | None = None
+    tried: tuple[str, ...] | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class External:
+    """What somebody else is to copy, and the token by which the word counts that it is done."""
+
+    token: str | None = None
+    source_claim: str | None = None
+    destination_claim: str | None = None
+    node: str | None = None
+    bytes: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Copied:
-    """Written once every copier is gone; counts for this switch and token only."""
+    """Written once every copier is gone; counts for this switch and token only.
+
+    ``verified``: the destination was compared with the source under that token, to the end.
+    """
 
     switch_uid: str | None = dataclasses.field(default=None, metadata=named("switchUID"))
     token: str | None = None
     bytes: int | None = None
+    verified: bool | None = None
+    claim_uid: str | None = dataclasses.field(default=None, metadata=named("claimUID"))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,8 +238,16 @@ class VolumeMigrationStatus:
     pauses: Pauses | None = None
     copy_method: CopyMethodStatus | None = None
     copied: Copied | None = None
+    external: External | None = None
     source_claim: str | None = None
+    source_claim_uid: str | None = dataclasses.field(
+        default=None, metadata=named("sourceClaimUID")
+    )
     destination_claim: str | None = None
+    empty_claim_uid: str | None = dataclasses.field(default=None, metadata=named("emptyClaimUID"))
+    discarded_claim_uid: str | None = dataclasses.field(
+        default=None, metadata=named("discardedClaimUID")
+    )
     node: str | None = None
     attempt: int | None = None
     start_time: str | None = None

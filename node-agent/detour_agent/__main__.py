@@ -13,11 +13,15 @@ from detour_agent.adapters.clock import MonotonicClock
 from detour_agent.adapters.files import make_folder
 from detour_agent.adapters.images import OverlayFiles
 from detour_agent.adapters.journal_files import FOLDER_MODE, JournalFiles
+from detour_agent.adapters.kept_records import KeptRecords
 from detour_agent.adapters.launchers import Launchers
 from detour_agent.adapters.libvirt_domain import start_event_loop
 from detour_agent.adapters.mounts import NodeMounts
+from detour_agent.adapters.offline_images import OfflineImages
+from detour_agent.adapters.places import Places
 from detour_agent.adapters.processes import NodeProcesses
 from detour_agent.adapters.switches import Switches, connect
+from detour_agent.collecting import Collector
 from detour_agent.domain.ports import Ports
 from detour_agent.loop import Loop
 from detour_agent.one_pass import Passes
@@ -49,22 +53,29 @@ def main() -> int:
 
 def agent(settings: Settings) -> Loop:
     """Put the agent together; all state is read by the passes, after the lock was taken."""
-    overlays = OverlayFiles(settings.state_dir)
+    places = Places(settings.state_dir)
+    overlays = OverlayFiles(
+        settings.state_dir, keep_free_percent=settings.keep_free_percent, places=places
+    )
     launchers = Launchers()
+    journal, clock = JournalFiles(settings.state_dir, places), MonotonicClock()
     ports = Ports(
-        journal=JournalFiles(settings.state_dir),
+        journal=journal,
         images=overlays,
+        offline=OfflineImages(overlays),
         mounts=NodeMounts(overlays),
         processes=NodeProcesses(),
-        clock=MonotonicClock(),
+        clock=clock,
         connect=launchers.connect,
     )
     switches = Switches(settings.node_name, connect())
 
     def forget(switch: Switch) -> None:
         launchers.forget(switch.compute.domain or "", switch.volume)
+        places.settle(switch.uid, None)
 
-    return Loop(switches, lambda: Passes(ports, switches), forget)
+    collector = Collector(KeptRecords(settings.state_dir, journal), switches, clock)
+    return Loop(switches, lambda: Passes(ports, switches), forget, collector.collect)
 
 
 def take_lock(path: Path) -> int:

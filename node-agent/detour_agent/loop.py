@@ -6,7 +6,7 @@ starts another one.
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
 from detour_agent.adapters.switches import read_switch
@@ -97,11 +97,16 @@ class Loop:
     """Distributes what the watch tells to the workers."""
 
     def __init__(
-        self, source: Source, passes: Callable[[], Passes], forget: Callable[[Switch], None]
+        self,
+        source: Source,
+        passes: Callable[[], Passes],
+        forget: Callable[[Switch], None],
+        collect: Callable[[Collection[str]], None],
     ) -> None:
         self._source = source
         self._passes = passes
         self._forget = forget
+        self._collect = collect
         self._workers: dict[str, Worker] = {}
         self._versions: dict[str, str] = {}
 
@@ -112,6 +117,7 @@ class Loop:
             try:
                 version = self._list()
                 back_off = FIRST_BACK_OFF_SECONDS
+                self._collect(self._workers.keys())
                 self._follow(version, stopped)
             except NotYet as error:
                 log.info("listing again: %s", error)

@@ -12,7 +12,7 @@ from detour_agent.domain.status import Facts, node_status
 from detour_agent.domain.step import Action, Step
 from detour_agent.errors import DetourError, InvariantBroken, NotYet, StepFailed, Unreachable
 from detour_agent.publishing import Publisher
-from detour_agent.steps import inspect
+from detour_agent.steps import inspect, tending
 from detour_agent.steps.carry_out import PASSIVE, carry_out
 from detour_agent.steps.context import Look, Memory, Pass, Switch, error_of
 from detour_crds.attachment_switch import Node, Order, Qemu, Stage, Stopped, Top
@@ -23,7 +23,6 @@ AT_ONCE = 0.0
 BUSY_SECONDS = 0.5
 """How soon a job under way on this node is looked at again; this asks libvirt, not the API."""
 UNSEEN_SECONDS = 2.0
-ON_OVERLAY_SECONDS = 10.0
 IDLE_SECONDS = 30.0
 LONGEST_BACK_OFF_SECONDS = 30.0
 ENDED_ROWS = frozenset({"L3", "L20", "C11", "D3", "D9"})
@@ -57,12 +56,16 @@ class Passes:
             look = inspect.look(switch, self.ports, self.memory)
         except InvariantBroken as error:
             return self._stop(switch, error)
+        look = tending.judged(look, switch, self.ports, self.memory)
         step = decide(look.wanted, look.seen)
         self._log(switch, look.seen, step)
-        if step.action in PASSIVE:
-            return self._report(switch, look, step)
+        work = Pass(switch=switch, look=look, ports=self.ports, memory=self.memory)
         try:
-            carry_out(step, Pass(switch=switch, look=look, ports=self.ports, memory=self.memory))
+            work = tending.tend(work)
+            step = tending.held_up(work, step)
+            if step.action in PASSIVE:
+                return self._report(switch, look, step)
+            carry_out(step, work)
         except InvariantBroken as error:
             return self._stop(switch, error)
         except (NotYet, Unreachable, StepFailed) as error:
@@ -86,7 +89,7 @@ class Passes:
         log.warning("%s failed: %s", step.action, error, extra=_about(switch, look.seen, step))
         changed = self._publish(switch, _report_of(switch, look, step, self.memory))
         delay = BUSY_SECONDS * 2 ** min(self.memory.failures - 1, 6)
-        return changed, min(delay, LONGEST_BACK_OFF_SECONDS)
+        return changed, min(delay, LONGEST_BACK_OFF_SECONDS, _latest(look))
 
     def _stop(self, switch: Switch, error: InvariantBroken) -> tuple[Switch, float | None]:
         """Touch nothing and say why; what can be known without the journal is unknown here."""
@@ -149,10 +152,11 @@ def _report_of(switch: Switch, look: Look, step: Step, memory: Memory) -> Node:
         record=look.record,
         overlays=look.overlays,
         overlay_bytes=look.overlay_bytes,
+        pressure=look.verdict.pressure,
         job=_job(look),
         inspection=look.inspection,
         pauses=memory.pauses,
-        error=memory.last_error or look.problem,
+        error=memory.last_error or memory.tending_error or look.problem,
     )
     return node_status(look.wanted, look.seen, step, facts, _same_attempt(switch))
 
@@ -161,11 +165,16 @@ def _job(look: Look) -> JobInfo:
     return look.report.job if look.report else JobInfo()
 
 
+def _latest(look: Look) -> float:
+    """Seconds until a guest on the overlay is to be looked at, whatever else is done."""
+    return look.verdict.look if look.seen.top is Top.OVERLAY else IDLE_SECONDS
+
+
 def _delay(step: Step, look: Look) -> float | None:
     if step.action is Action.WAIT:
         return UNSEEN_SECONDS if look.problem else BUSY_SECONDS
-    if step.row == "L6":
-        return ON_OVERLAY_SECONDS
+    if look.seen.top is Top.OVERLAY:
+        return _latest(look)
     reported = look.wanted.reported in (Order.SOURCE, Order.DESTINATION)
     ended = step.row in ENDED_ROWS and reported
     tombstone = look.seen.stage in (Stage.DONE, Stage.CANCELLED, Stage.NONE, Stage.MISSING)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 LOG_FORMATS: Final = ("json", "text")
+MOST_KEPT_PERCENT: Final = 90
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +16,7 @@ class Settings:
     node_name: str
     state_dir: Path
     log_format: str = "json"
+    keep_free_percent: int = 10
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
@@ -32,4 +34,9 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     log_format = environment.get("DETOUR_LOG_FORMAT", "json")
     if log_format not in LOG_FORMATS:
         raise ValueError(f"DETOUR_LOG_FORMAT is not one of {', '.join(LOG_FORMATS)}")
-    return Settings(node_name=node, state_dir=state, log_format=log_format)
+    kept = environment.get("DETOUR_KEEP_FREE_PERCENT", "10")
+    if not kept.isdecimal() or int(kept) > MOST_KEPT_PERCENT:
+        raise ValueError(f"DETOUR_KEEP_FREE_PERCENT is not a number from 0 to {MOST_KEPT_PERCENT}")
+    return Settings(
+        node_name=node, state_dir=state, log_format=log_format, keep_free_percent=int(kept)
+    )

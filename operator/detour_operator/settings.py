@@ -4,6 +4,33 @@ import dataclasses
 from collections.abc import Mapping
 
 LOG_FORMATS = ("json", "text")
+FREEZING_SECONDS = 300
+STUCK_SECONDS = 900
+PREPARING_SECONDS = 900
+EXTERNAL_SECONDS = 86400
+LEAST_SECONDS = 30
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Seconds after which a stage that does not get on is given up; holding has no limit.
+
+    Attributes:
+        preparing: from the lock until the guest's writes are to be diverted: pods are scheduled,
+            their images pulled, claims bound.
+        freezing: from the order to divert the guest's writes until they are diverted. Measured:
+            tens of milliseconds, once the node agent hears of it.
+        copying: without the copier having got any further.
+        external: of a copy that somebody else makes, in all.
+        merging: without the merge having got any further, or, once it is done, without the
+            instance handed over. The node agent slows the guest down long before.
+    """
+
+    preparing: int = PREPARING_SECONDS
+    freezing: int = FREEZING_SECONDS
+    copying: int = STUCK_SECONDS
+    external: int = EXTERNAL_SECONDS
+    merging: int = STUCK_SECONDS
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +45,7 @@ class Settings:
         impersonate: whether the chart granted impersonation of KubeVirt's controller.
         kubevirt_namespace: where KubeVirt is installed.
         log_format: ``json`` or ``text``.
+        limits: of the stages of a move.
     """
 
     namespace: str
@@ -27,6 +55,7 @@ class Settings:
     impersonate: bool = True
     kubevirt_namespace: str = "kubevirt"
     log_format: str = "json"
+    limits: Limits = Limits()
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
@@ -43,6 +72,13 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         impersonate=_boolean(environment, "DETOUR_IMPERSONATE", default=True),
         kubevirt_namespace=environment.get("DETOUR_KUBEVIRT_NAMESPACE") or "kubevirt",
         log_format=_one_of(environment, "DETOUR_LOG_FORMAT", LOG_FORMATS),
+        limits=Limits(
+            preparing=_seconds(environment, "DETOUR_PREPARING_SECONDS", PREPARING_SECONDS),
+            freezing=_seconds(environment, "DETOUR_FREEZING_SECONDS", FREEZING_SECONDS),
+            copying=_seconds(environment, "DETOUR_COPYING_SECONDS", STUCK_SECONDS),
+            external=_seconds(environment, "DETOUR_EXTERNAL_COPY_SECONDS", EXTERNAL_SECONDS),
+            merging=_seconds(environment, "DETOUR_MERGING_SECONDS", STUCK_SECONDS),
+        ),
     )
 
 
@@ -58,6 +94,13 @@ def _boolean(environment: Mapping[str, str], name: str, *, default: bool) -> boo
     if value not in ("", "true", "false"):
         raise ValueError(f"{name} must be true or false, not {value!r}")
     return default if not value else value == "true"
+
+
+def _seconds(environment: Mapping[str, str], name: str, default: int) -> int:
+    value = environment.get(name) or str(default)
+    if not value.isdecimal() or int(value) < LEAST_SECONDS:
+        raise ValueError(f"{name} must be a number of at least {LEAST_SECONDS}, not {value!r}")
+    return int(value)
 
 
 def _one_of(environment: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from cluster import bases, image_specs, paths, pip_settings, tools
 from cluster.buildah import buildah
 from cluster.image_specs import ImageSpec
-from cluster.process import locked
+from cluster.process import CommandError, locked
 
 
 def archive(name: str) -> Path:
@@ -52,7 +52,7 @@ def _build(spec: ImageSpec, target: Path) -> None:
         context, pip = Path(name) / "context", Path(name) / "pip"
         _fill(context, spec)
         pip_settings.write(pip)
-        buildah(
+        _run_build(
             "build",
             "--layers",
             "--isolation=chroot",
@@ -72,6 +72,16 @@ def _build(spec: ImageSpec, target: Path) -> None:
         buildah("push", "--quiet", spec.reference, f"docker-archive:{fresh}:{spec.reference}")
         fresh.replace(target)
     buildah("rmi", "--prune", check=False)
+
+
+def _run_build(*words: str | Path) -> None:
+    try:
+        buildah(*words)
+    except CommandError:
+        # Measured: what a stage of a failed build left cannot be mounted by the next one.
+        buildah("rm", "--all", check=False)
+        buildah("rmi", "--prune", "--force", check=False)
+        raise
 
 
 def _fill(context: Path, spec: ImageSpec) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from cluster import paths
 from cluster.process import CommandError, run
 
-STORAGE = paths.CLUSTER_SOURCES / "storage" / "local-path.yaml"
+STORAGE = paths.CLUSTER_SOURCES / "storage"
 
 
 class Kubectl:
@@ -57,7 +57,7 @@ class Kubectl:
         return self.last_sign(node) not in {None, before} and node in self.ready_nodes()
 
     def apply_storage(self) -> None:
-        """Makes the classes local-path, local-path-second and shared, and waits for them.
+        """Makes the storage classes, and waits for what provisions them.
 
         Raises:
             CommandError: The provisioner did not come up.

@@ -19,11 +19,16 @@ class StorageClasses:
         source: Where the disks of the tests are at first.
         destination: Where they are moved to.
         shared: A class whose volumes every node can write at once (ReadWriteMany), or None.
+        block: Two classes without a provisioner, for volumes over `Provider.make_device`, or None.
+        csi: Two classes of one driver that can make snapshots and clones, or None; the harness
+            installs it.
     """
 
     source: str
     destination: str
     shared: str | None = None
+    block: tuple[str, str] | None = None
+    csi: tuple[str, str] | None = None
 
 
 class Provider(Protocol):
@@ -76,6 +81,21 @@ class Provider(Protocol):
             timeout: Seconds until the program is killed, or None for no limit.
             stdin: What it reads.
         """
+        ...
+
+    def make_device(self, node: str, name: str, size: int, *, sector: int = 512) -> str:
+        """Makes a block device full of zeroes on a node, and returns its path there.
+
+        Args:
+            node: One of `nodes`.
+            name: Its name, of which there is one on all nodes.
+            size: In bytes, a multiple of `sector`.
+            sector: The size of its logical sectors in bytes.
+        """
+        ...
+
+    def remove_device(self, name: str) -> None:
+        """Takes a device away, with all it holds; none of that name is no error."""
         ...
 
     def power_off(self, node: str) -> None:

@@ -11,6 +11,7 @@ containerd
 containernetworking-plugins
 debian-archive-keyring
 debootstrap
+e2fsprogs
 etcd-server
 gcc
 iproute2
@@ -28,6 +29,7 @@ runc
 shellcheck
 socat
 util-linux
+xfsprogs
 "
 
 missing=""

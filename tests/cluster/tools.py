@@ -1,4 +1,4 @@
-"""The Go programs of the clusters, built from published modules with the pinned versions."""
+"""The Go programs of the clusters and tests, built from modules with the pinned versions."""
 
 import hashlib
 import os
@@ -9,27 +9,35 @@ from cluster import paths
 from cluster.process import locked, run
 
 KUBERNETES = "v1.36.3"
+CSI_DRIVER = paths.REPOSITORY / "tests" / "storage" / "csi" / "driver"
 
 
 @dataclass(frozen=True)
 class Module:
-    """One go.mod of ours below tools/ and the programs it makes.
+    """One go.mod of ours and the programs it makes.
 
     Attributes:
-        name: Its folder.
+        name: Its folder below tools/.
         programs: Each `tool` of the go.mod.
         values: Variables that the linker sets: without a version the API server calls itself
             v0.0.0 and clients object (measured).
+        own: The folder of one with a program of its own, which is called as the module is.
     """
 
     name: str
     programs: tuple[str, ...]
     values: tuple[str, ...] = ()
+    own: Path | None = None
 
     @property
     def folder(self) -> Path:
         """Where its go.mod is."""
-        return paths.CLUSTER_SOURCES / "tools" / self.name
+        return self.own or paths.CLUSTER_SOURCES / "tools" / self.name
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """What is built."""
+        return ("tool", ".") if self.own else ("tool",)
 
     def flags(self) -> str:
         """The linker's flags."""
@@ -37,10 +45,9 @@ class Module:
 
     def digest(self) -> str:
         """What decides whether its programs are built again."""
-        parts = [
-            self.flags(),
-            *((self.folder / name).read_text() for name in ("go.mod", "go.sum")),
-        ]
+        sources = (path for path in self.folder.glob("*.go") if not path.match("*_test.go"))
+        files = (self.folder / "go.mod", self.folder / "go.sum", *sorted(sources))
+        parts = [self.flags(), *(file.read_text() for file in files)]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
@@ -63,6 +70,8 @@ MODULES = (
         ),
     ),
     Module("helpers", ("helm", "kind", "local-path-provisioner")),
+    Module("csi", ("csi-provisioner", "csi-resizer", "csi-snapshotter", "snapshot-controller")),
+    Module("csi-driver", ("csi-driver", "csi-sanity"), own=CSI_DRIVER),
 )
 
 
@@ -94,5 +103,5 @@ def _ensure(module: Module) -> None:
     print(f"building {', '.join(module.programs)}", flush=True)
     paths.binaries().mkdir(parents=True, exist_ok=True)
     words = ["go", "build", "-trimpath", "-ldflags", module.flags(), "-o", f"{paths.binaries()}/"]
-    run([*words, "tool"], cwd=module.folder, env={**os.environ, "CGO_ENABLED": "0"})
+    run([*words, *module.packages], cwd=module.folder, env={**os.environ, "CGO_ENABLED": "0"})
     record.write_text(wanted)

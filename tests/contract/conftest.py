@@ -1,8 +1,10 @@
 """Fixtures: a launcher with a guest, a holder, and the agent's passes over real adapters."""
 
+import contextlib
 import dataclasses
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,15 +33,19 @@ from detour_agent.adapters.images import OverlayFiles  # noqa: E402
 from detour_agent.adapters.journal_files import JournalFiles  # noqa: E402
 from detour_agent.adapters.libvirt_domain import LibvirtDomain, start_event_loop  # noqa: E402
 from detour_agent.adapters.mounts import NodeMounts  # noqa: E402
+from detour_agent.adapters.offline_images import OfflineImages  # noqa: E402
+from detour_agent.adapters.places import Places  # noqa: E402
 from detour_agent.adapters.processes import NodeProcesses  # noqa: E402
 from detour_agent.domain import inspection  # noqa: E402
 from detour_agent.domain.ports import Ports, Process  # noqa: E402
 from detour_agent.one_pass import Passes  # noqa: E402
 from detour_agent.steps.context import Switch  # noqa: E402
-from detour_crds.attachment_switch import Compute, Node, ObjectRef, Order  # noqa: E402
-from detour_crds.names import QEMU_UID  # noqa: E402
+from detour_crds.attachment_switch import Compute, Node, ObjectRef, Order, VolumeMode  # noqa: E402
+from detour_crds.names import IMAGE_NAME, QEMU_UID  # noqa: E402
 
 SIZE = 16 * 1024 * 1024
+BEHIND = 3 * 512
+"""Bytes that a device destination is larger: no whole MiB, no whole 4 KiB."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -76,7 +82,7 @@ class KnownProcesses(NodeProcesses):
 class Agent:
     """The agent's passes over one switch, with the order given by the test."""
 
-    def __init__(self, ports: Ports) -> None:
+    def __init__(self, ports: Ports, *, block: bool) -> None:
         self.ports = ports
         self.patches: list[dict] = []
         self.passes = Passes(ports, self)
@@ -93,6 +99,7 @@ class Agent:
                 node="node",
                 launcher_pod=ObjectRef(name="launcher", uid="l"),
                 holder_pod=ObjectRef(name="holder", uid="h"),
+                volume_mode=VolumeMode.BLOCK if block else VolumeMode.FILESYSTEM,
                 order=Order.NONE,
             ),
             node=Node(),
@@ -117,7 +124,7 @@ class Agent:
 
 @dataclasses.dataclass
 class Bench:
-    """Everything of one test."""
+    """Everything of one test; ``source`` and ``destination`` are the two images themselves."""
 
     folder: Path
     source: Path
@@ -129,14 +136,34 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    """A guest on a source full of 0x11, a destination that holds a copy of it, and the agent."""
-    source, destination = tmp_path / "source", tmp_path / "destination"
-    for folder in (source, destination):
-        folder.mkdir()
-        (folder / "disk.img").write_bytes(b"\x11" * SIZE)
-        os.chown(folder / "disk.img", QEMU_UID, QEMU_UID)
-    launcher = Launcher(tmp_path, source)
+def boot_sector() -> bytes:
+    """What the guest boots; nothing, unless a test says otherwise."""
+    return b""
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """The agent's own directory."""
+    return tmp_path / "agent"
+
+
+@contextlib.contextmanager
+def loop_device(file: Path, *options: str) -> Iterator[Path]:
+    """A block device over a file."""
+    command = ["losetup", "--find", "--show", "--direct-io=on", *options, str(file)]
+    device = Path(
+        subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    )
+    try:
+        yield device
+    finally:
+        subprocess.run(["losetup", "--detach", device], check=True)
+
+
+@contextlib.contextmanager
+def assembled(folder: Path, source: Path, destination: Path, state: Path) -> Iterator[Bench]:
+    """A guest on a source, a holder of a destination (directories or devices), and the agent."""
+    launcher = Launcher(folder, source)
     with holder(destination) as held:
         try:
             guest = launcher.boot()
@@ -147,18 +174,62 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
                     connections.append(LibvirtDomain(launcher.uri, name, f"ua-{volume}"))
                 return connections[0]
 
-            overlays = OverlayFiles(tmp_path / "agent")
+            places = Places(state)
+            overlays = OverlayFiles(state, places=places)
             ports = Ports(
-                journal=JournalFiles(tmp_path / "agent"),
+                journal=JournalFiles(state, places),
                 images=overlays,
-                mounts=NodeMounts(overlays),
+                offline=OfflineImages(overlays),
+                # Where even root may not enter the first process's namespaces, ours are the same.
+                mounts=NodeMounts(overlays, init=os.getpid()),
                 processes=KnownProcesses(guest, held),
                 clock=MonotonicClock(),
                 connect=connect,
             )
-            yield Bench(tmp_path, source, destination, launcher, guest, Agent(ports), connections)
+            agent = Agent(ports, block=launcher.block)
+            images = [end if launcher.block else end / IMAGE_NAME for end in (source, destination)]
+            yield Bench(folder, *images, launcher, guest, agent, connections)
         finally:
             launcher.end()
+
+
+def filled(path: Path, size: int, start: bytes = b"") -> Path:
+    """A file full of 0x11, but for its start."""
+    path.write_bytes(start + b"\x11" * (size - len(start)))
+    os.chown(path, QEMU_UID, QEMU_UID)
+    return path
+
+
+@pytest.fixture
+def file_bench(tmp_path: Path, state: Path, boot_sector: bytes) -> Iterator[Bench]:
+    """A guest on a source full of 0x11, a destination that holds a copy of it, and the agent."""
+    source, destination = tmp_path / "source", tmp_path / "destination"
+    for folder in (source, destination):
+        folder.mkdir()
+        filled(folder / IMAGE_NAME, SIZE, boot_sector)
+    with assembled(tmp_path, source, destination, state) as made:
+        yield made
+
+
+@pytest.fixture
+def block_bench(tmp_path: Path, state: Path, boot_sector: bytes) -> Iterator[Bench]:
+    """The same with devices; the destination is larger, which a copy leaves zero."""
+    files = [filled(tmp_path / name, SIZE, boot_sector) for name in ("source", "destination")]
+    with files[1].open("ab") as file:
+        file.truncate(SIZE + BEHIND)
+    with (
+        loop_device(files[0]) as source,
+        loop_device(files[1]) as destination,
+        assembled(tmp_path, source, destination, state) as made,
+    ):
+        yield made
+
+
+@pytest.fixture(params=["file", "block"])
+def bench(request: pytest.FixtureRequest) -> Bench:
+    """Either."""
+    found: Bench = request.getfixturevalue(f"{request.param}_bench")
+    return found
 
 
 __all__ = ["as_process"]

@@ -4,17 +4,24 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from detour_agent.adapters.processes import start_time
+from detour_agent.adapters.processes import has_destination, start_time
 from detour_agent.domain.ports import Process
-from detour_crds.names import HOLDER_DESTINATION_PATH, IMAGE_NAME, QEMU_UID
+from detour_crds.names import (
+    HOLDER_DESTINATION_DEVICE,
+    HOLDER_DESTINATION_PATH,
+    IMAGE_NAME,
+    QEMU_UID,
+)
 
 VOLUME = "root"
 DOMAIN = "ns_vm"
+SERIAL = "guest.serial"
 QEMU_CONF = """
 cgroup_controllers = [ ]
 namespaces = [ ]
@@ -25,8 +32,8 @@ stdio_handler = "file"
 NAMESPACE = """
 set -e
 mount -t tmpfs tmpfs /run
-mkdir -p /run/libvirt /run/kubevirt-private/libvirt /run/kubevirt-private/vmi-disks/{volume}
-mount --bind {source} /run/kubevirt-private/vmi-disks/{volume}
+mkdir -p /run/libvirt /run/kubevirt-private/libvirt
+{place}
 cp {folder}/qemu.conf {folder}/libvirtd.conf /run/kubevirt-private/libvirt/
 (cat /etc/passwd; echo qemu:x:{user}:{user}::/run:/bin/sh) > /run/passwd
 (cat /etc/group; echo qemu:x:{user}:) > /run/group
@@ -35,25 +42,44 @@ mount --bind /run/group /etc/group
 chown -R {user}:{user} /run
 {daemon}
 """
+DIRECTORY = """
+mkdir -p /run/kubevirt-private/vmi-disks/{volume}
+mount --bind {source} /run/kubevirt-private/vmi-disks/{volume}
+"""
+DEVICES = """
+mkdir /run/devices
+mount -t tmpfs -o nosuid,mode=755 tmpfs /run/devices
+for name in null zero full random urandom tty; do cp -a /dev/$name /run/devices/$name; done
+mkdir /run/devices/pts
+mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts /run/devices/pts
+ln -s pts/ptmx /run/devices/ptmx
+mount --move /run/devices /dev
+mknod -m 0600 {node} b {major} {minor}
+chown {user}:{user} {node}
+"""
+"""What a container runtime makes of /dev: a file system of its own, with nodes in it."""
 DAEMON = """exec setpriv --reuid {user} --regid {user} --clear-groups \
   env HOME=/run XDG_RUNTIME_DIR=/run XDG_CONFIG_HOME=/run/kubevirt-private \
   XDG_CACHE_HOME=/run/kubevirt-private \
   libvirtd -f /run/kubevirt-private/libvirt/libvirtd.conf"""
-HOLDER = "set -e; mount --bind {destination} {path}; exec sleep infinity"
+HOLDER = "set -e; mount --bind {destination} {path}"
 WAIT_SECONDS = 60.0
 
 
-def domain_xml(cache: str = "none") -> str:
+def domain_xml(cache: str = "none", *, block: bool = False) -> str:
     """The guest: one raw disk as KubeVirt gives it."""
+    image = f"/var/run/kubevirt-private/vmi-disks/{VOLUME}/{IMAGE_NAME}"
+    kind, source = ("block", f"dev='/dev/{VOLUME}'") if block else ("file", f"file='{image}'")
     return f"""<domain type='qemu'>
   <name>{DOMAIN}</name><memory unit='MiB'>64</memory><vcpu>1</vcpu>
   <os><type arch='x86_64' machine='q35'>hvm</type></os>
   <devices>
-    <disk type='file' device='disk'>
+    <disk type='{kind}' device='disk'>
       <driver name='qemu' type='raw' cache='{cache}' error_policy='stop' discard='unmap'/>
-      <source file='/var/run/kubevirt-private/vmi-disks/{VOLUME}/{IMAGE_NAME}'/>
+      <source {source}/>
       <target dev='vda' bus='virtio'/><alias name='ua-{VOLUME}'/>
     </disk>
+    <serial type='unix'><source mode='bind' path='/run/{SERIAL}'/></serial>
     <memballoon model='none'/>
   </devices>
   <seclabel type='none'/>
@@ -74,6 +100,12 @@ def as_process(pid: int) -> Process:
     return Process(pid, start_time(Path("/proc", str(pid))))
 
 
+def devices(node: str, device: Path) -> str:
+    """Commands that make a container's /dev with one block device in it."""
+    number = device.stat().st_rdev
+    return DEVICES.format(node=node, major=os.major(number), minor=os.minor(number), user=QEMU_UID)
+
+
 class Launcher:
     """libvirt as a session daemon of the guest's user, and the guest; the daemon can be killed."""
 
@@ -81,9 +113,12 @@ class Launcher:
         (folder / "qemu.conf").write_text(QEMU_CONF)
         (folder / "libvirtd.conf").write_text('log_outputs = "3:stderr"\n')
         self._daemon = DAEMON.format(user=QEMU_UID)
-        script = NAMESPACE.format(
-            volume=VOLUME, source=source, folder=folder, user=QEMU_UID, daemon=self._daemon
-        )
+        self._guest: int | None = None
+        self.block = source.is_block_device()
+        place = DIRECTORY.format(volume=VOLUME, source=source)
+        if self.block:
+            place = devices(f"/dev/{VOLUME}", source)
+        script = NAMESPACE.format(place=place, folder=folder, user=QEMU_UID, daemon=self._daemon)
         self._log = (folder / "libvirtd.log").open("wb")
         namespace = ["unshare", "--mount", "--propagation", "private"]
         self.daemon = self._start([*namespace, "sh", "-c", script])
@@ -106,16 +141,24 @@ class Launcher:
 
         self.wait_for_socket()
         connection = libvirt.open(self.uri)
-        connection.defineXML(domain_xml()).create()
+        connection.defineXML(domain_xml(block=self.block)).create()
         connection.close()
-        pid = int((self.root / f"run/libvirt/qemu/run/{DOMAIN}.pid").read_text())
-        return as_process(pid)
+        self._guest = int((self.root / f"run/libvirt/qemu/run/{DOMAIN}.pid").read_text())
+        return as_process(self._guest)
 
     def wait_for_socket(self) -> None:
         """Wait until the daemon takes connections."""
-        socket = self.root / "run/libvirt/libvirt-sock"
-        wait_for(lambda: socket.exists() or self.daemon.poll() is not None, "the daemon's socket")
+        wait_for(lambda: self.daemon.poll() is not None or self._listens(), "the daemon's socket")
         assert self.daemon.poll() is None, "libvirtd ended; see libvirtd.log in the test's folder"
+
+    def _listens(self) -> bool:
+        """A killed daemon leaves its socket behind."""
+        with socket.socket(socket.AF_UNIX) as client:
+            try:
+                client.connect(f"/proc/{self.daemon.pid}/root/run/libvirt/libvirt-sock")
+            except OSError:
+                return False
+        return True
 
     def write(self, pattern: int, offset: int, length: int) -> None:
         """A write of the guest's, through its device, flushed."""
@@ -153,9 +196,9 @@ class Launcher:
 
     def end(self) -> None:
         """Kill guest and daemon."""
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError, ValueError):
-            pid = int((self.root / f"run/libvirt/qemu/run/{DOMAIN}.pid").read_text())
-            os.kill(pid, signal.SIGKILL)
+        if self._guest is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._guest, signal.SIGKILL)
         self.daemon.kill()
         self.daemon.wait()
         self._log.close()
@@ -163,21 +206,25 @@ class Launcher:
 
 @contextlib.contextmanager
 def holder(destination: Path) -> Iterator[Process]:
-    """A process with the destination mounted where the holder pod has it."""
+    """A process that has the destination, a directory or a device, where the holder pod has it."""
     point = Path(HOLDER_DESTINATION_PATH)
-    point.mkdir(parents=True, exist_ok=True)
+    block = destination.is_block_device()
+    if not block:
+        point.mkdir(parents=True, exist_ok=True)
     script = HOLDER.format(destination=destination, path=point)
+    if block:
+        script = (
+            f"set -e; mount -t tmpfs tmpfs /run; {devices(HOLDER_DESTINATION_DEVICE, destination)}"
+        )
     child = subprocess.Popen(
-        ["unshare", "--mount", "--propagation", "private", "sh", "-c", script]
+        ["unshare", "--mount", "--propagation", "private", "sh", "-c", f"{script}\nexec sleep inf"]
     )
     try:
-        wait_for(
-            lambda: HOLDER_DESTINATION_PATH in Path(f"/proc/{child.pid}/mountinfo").read_text(),
-            "the holder's mount",
-        )
+        wait_for(lambda: has_destination(Path(f"/proc/{child.pid}")), "the holder's destination")
         yield as_process(child.pid)
     finally:
         child.kill()
         child.wait()
-        point.rmdir()
-        point.parent.rmdir()
+        if not block:
+            point.rmdir()
+            point.parent.rmdir()

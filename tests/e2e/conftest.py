@@ -5,7 +5,11 @@ import os
 
 import pytest
 
+from cluster import paths
+from cluster.provider import UnsupportedError
 from harness import cluster as target
+from harness.block import BlockVolumes
+from harness.facts import Facts
 from harness.kube import Kube
 from harness.machine import Machine
 from harness.migration import Migration, manifest
@@ -22,6 +26,20 @@ def cluster():
 @pytest.fixture(scope="session")
 def kube(cluster) -> Kube:
     return cluster.kube
+
+
+@pytest.fixture
+def blocks(cluster):
+    """Makes volumes of mode Block; ask for it before what uses them, whose end comes first."""
+    if cluster.provider.classes.block is None:
+        pytest.skip("needs nodes on which block devices can be made")
+    # A cluster that was made without them may be running.
+    classes = paths.CLUSTER_SOURCES / "storage" / "block.yaml"
+    cluster.kube.run("apply", "--server-side", "--force-conflicts", "-f", str(classes))
+    made = BlockVolumes(cluster, f"e2e-{os.getpid()}-block-{next(_numbers)}")
+    yield made
+    if not os.environ.get("KEEP"):
+        made.remove()
 
 
 @pytest.fixture
@@ -49,6 +67,29 @@ def machines(kube, namespace):
 
 
 @pytest.fixture
+def facts(kube, cluster, machines) -> Facts:
+    """A small VM that writes, and that Detour has nothing to do with."""
+    machine = machines()
+    machine.create(cluster.source_class, "64Mi")
+    machine.wait_until_running()
+    machine.wait_for_writes(20)
+    return Facts(kube, machine)
+
+
+@pytest.fixture
+def on_node(cluster):
+    """Runs a command on a node itself, and says what it printed."""
+
+    def run(node, *command, timeout=120):
+        try:
+            return cluster.provider.node_exec(node, command, timeout=timeout).stdout
+        except UnsupportedError as error:
+            pytest.skip(f"needs to act on a node itself: {error}")
+
+    return run
+
+
+@pytest.fixture
 def migrate(kube, namespace):
     """Applies a VolumeMigration and returns it."""
 
@@ -57,3 +98,20 @@ def migrate(kube, namespace):
         return Migration(kube, name, namespace)
 
     return apply
+
+
+@pytest.fixture
+def held(cluster, machines, migrate):
+    """Makes a VM and a migration of its disk that waits after the copy; both."""
+
+    def make(**options) -> tuple[Machine, Migration]:
+        machine = machines()
+        machine.create(options.pop("storage_class", cluster.source_class), "128Mi", **options)
+        machine.wait_until_running()
+        machine.wait_for_writes()
+        destination = {"claimTemplate": {"storageClassName": cluster.destination_class}}
+        migration = migrate("held", machine.name, destination, hold=True)
+        migration.wait_for_condition("Copied")
+        return machine, migration
+
+    return make

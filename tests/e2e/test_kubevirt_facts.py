@@ -5,82 +5,18 @@ import json
 import pytest
 
 from guest import manifest
-from harness.cluster import LIBVIRT
+from harness.facts import CONTROLLER, Facts, claim_info
 from harness.kube import KubectlError, wait_for
 
 pytestmark = pytest.mark.e2e
 
 SIZE = "64Mi"
-CONTROLLER = (
-    "--as=system:serviceaccount:kubevirt:kubevirt-controller",
-    "--as-group=system:serviceaccounts",
-    "--as-group=system:authenticated",
-)
 CLAIM = "/spec/volumes/0/persistentVolumeClaim/claimName"
 TEMPLATE_CLAIM = f"/spec/template{CLAIM}"
 
 
-class Facts:
-    """A VM without Detour, and what is done to it."""
-
-    def __init__(self, kube, machine):
-        self.kube = kube
-        self.machine = machine
-        self.place = ("-n", machine.namespace)
-
-    def patch(self, kind, changes, *flags):
-        arguments = ["--type=json", "-p", json.dumps(changes), *self.place, *flags]
-        self.kube.run("patch", kind, self.machine.name, *arguments)
-
-    def in_launcher(self, *command):
-        pod = self.machine.launcher()["metadata"]["name"]
-        return self.kube.run("exec", *self.place, pod, "-c", "compute", "--", *command)
-
-    def virsh(self, *command):
-        return self.in_launcher("virsh", "-c", LIBVIRT, *command)
-
-    @property
-    def domain(self):
-        return f"{self.machine.namespace}_{self.machine.name}"
-
-    def conditions(self, item):
-        found = item.get("status", {}).get("conditions") or []
-        return {entry["type"] for entry in found if entry["status"] == "True"}
-
-    def other_claim(self, storage_class):
-        made = manifest.claim("other", self.machine.namespace, storage_class, SIZE)
-        self.kube.apply(made)
-
-    def live_migrate(self, name):
-        self.kube.create(
-            {
-                "apiVersion": "kubevirt.io/v1",
-                "kind": "VirtualMachineInstanceMigration",
-                "metadata": {"name": name, "namespace": self.machine.namespace},
-                "spec": {"vmiName": self.machine.name},
-            }
-        )
-
-        def phase():
-            found = self.kube.get("virtualmachineinstancemigrations", name, self.machine.namespace)
-            return found["status"].get("phase") if "status" in found else None
-
-        return wait_for(
-            f"{name} to end", lambda: phase() in ("Succeeded", "Failed") and phase(), seen=phase
-        )
-
-
-@pytest.fixture
-def facts(kube, cluster, machines):
-    machine = machines()
-    machine.create(cluster.source_class, SIZE)
-    machine.wait_until_running()
-    machine.wait_for_writes(20)
-    return Facts(kube, machine)
-
-
 def test_only_kubevirt_changes_a_running_instance(facts, cluster):
-    facts.other_claim(cluster.source_class)
+    facts.other_claim(cluster.source_class, SIZE)
     change = [{"op": "replace", "path": CLAIM, "value": "other"}]
     with pytest.raises(KubectlError, match="update of VMI object is restricted"):
         facts.patch("vmi", change)
@@ -92,8 +28,8 @@ def test_only_kubevirt_changes_a_running_instance(facts, cluster):
 
 
 def test_a_handover_in_the_right_order_changes_nothing_else(facts, cluster):
-    facts.other_claim(cluster.source_class)
-    info = {"claimName": "other", "volumeMode": "Filesystem"}
+    facts.other_claim(cluster.source_class, SIZE)
+    info = claim_info("other")
     listing = [{"volumeName": "data", "sourcePVCInfo": info, "destinationPVCInfo": info}]
     guarded = [
         {"op": "replace", "path": CLAIM, "value": "other"},
@@ -111,14 +47,14 @@ def test_a_handover_in_the_right_order_changes_nothing_else(facts, cluster):
     strategy = {"op": "add", "path": "/spec/updateVolumesStrategy", "value": "Migration"}
     facts.patch("vm", [{"op": "replace", "path": TEMPLATE_CLAIM, "value": "other"}, strategy])
     facts.machine.wait_for_writes(300)
-    assert not facts.conditions(facts.machine.object()) & {"RestartRequired", "VolumesChange"}
+    assert not facts.conditions() & {"RestartRequired", "VolumesChange"}
     assert facts.kube.list("virtualmachineinstancemigrations", facts.machine.namespace) == []
     assert facts.machine.instance()["metadata"]["uid"] == uid
 
 
 def test_another_claim_alone_needs_a_restart(facts):
     def required():
-        return "RestartRequired" in facts.conditions(facts.machine.object())
+        return "RestartRequired" in facts.conditions()
 
     facts.patch("vm", [{"op": "replace", "path": TEMPLATE_CLAIM, "value": "other"}])
     wait_for("RestartRequired", required)
@@ -135,7 +71,7 @@ def test_a_guest_that_others_suspended_is_resumed(facts):
 
 def test_a_daemon_that_died_comes_back_and_the_guest_never_left(facts):
     uid = facts.machine.instance()["metadata"]["uid"]
-    facts.in_launcher("sh", "-c", "kill -9 $(pgrep -f '/(libvirtd|virtqemud) ')")
+    facts.machine.in_launcher("sh", "-c", "kill -9 $(pgrep -f '/(libvirtd|virtqemud) ')")
 
     def answers():
         try:
@@ -150,7 +86,7 @@ def test_a_daemon_that_died_comes_back_and_the_guest_never_left(facts):
 
 def test_a_guest_that_was_killed_is_replaced_by_a_new_instance(facts):
     uid = facts.machine.instance()["metadata"]["uid"]
-    facts.in_launcher("sh", "-c", "kill -9 $(pgrep -f '^/[a-z/]*/qemu')")
+    facts.machine.in_launcher("sh", "-c", "kill -9 $(pgrep -f '^/[a-z/]*/qemu')")
     wait_for(
         "a new instance",
         lambda: facts.machine.instance().get("metadata", {}).get("uid") not in (None, uid),
@@ -196,7 +132,7 @@ def test_a_guest_on_an_overlay_is_not_live_migrated(kube, cluster, machines):
     overlay = "/var/run/kubevirt-private/overlay.qcow2"
     source = "/var/run/kubevirt-private/vmi-disks/data/disk.img"
     made = ["create", "-q", "-f", "qcow2", "-F", "raw", "-b", source, overlay]
-    facts.in_launcher("qemu-img", *made)
+    facts.machine.in_launcher("qemu-img", *made)
     snapshot = ["--disk-only", "--no-metadata", "--reuse-external", "--atomic"]
     spec = f"vda,file={overlay}"
     facts.virsh("snapshot-create-as", facts.domain, *snapshot, "--diskspec", spec)

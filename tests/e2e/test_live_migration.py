@@ -1,7 +1,7 @@
 """A live migration that slips through, the lock taken away: never a guest on stale data.
 
-With the lock in force none is admitted (test_locks.py). What protects the guest here is the order
-of the handover: KubeVirt fails the migration, or it lands on the right image.
+With the lock in force none is admitted (test_lock_denials.py). What protects the guest here is the
+order of the handover: KubeVirt fails the migration, or it lands on the right image.
 """
 
 import json
@@ -11,26 +11,28 @@ import pytest
 from harness.kube import wait_for
 
 SIZE = "128Mi"
-BINDING = "detour-lock-live-migrations"
+BINDINGS = ("detour-lock-live-migrations", "detour-lock-claim-users")
+"""What refuses a live migration, and the pod on the other node that it would need."""
 KIND = "validatingadmissionpolicybindings"
 
 
 @pytest.fixture
 def lock(kube):
     """Takes the lock on live migrations away, and puts it back."""
-    saved = json.loads(kube.run("get", KIND, BINDING, "-o", "json"))
-    metadata = saved["metadata"]
-    saved["metadata"] = {name: metadata[name] for name in ("name", "labels", "annotations")}
+    saved = [json.loads(kube.run("get", KIND, name, "-o", "json")) for name in BINDINGS]
+    for binding in saved:
+        metadata = binding["metadata"]
+        binding["metadata"] = {name: metadata[name] for name in ("name", "labels", "annotations")}
 
     class Lock:
         def take_away(self):
-            kube.run("delete", KIND, BINDING)
+            kube.run("delete", KIND, *BINDINGS)
 
         def put_back(self):
-            kube.apply(saved)
+            kube.apply(*saved)
 
     yield Lock()
-    kube.apply(saved)
+    kube.apply(*saved)
 
 
 def live_migrate(kube, machine):
@@ -66,6 +68,7 @@ def _try(attempt):
         return None
 
 
+@pytest.mark.alone
 @pytest.mark.e2e
 @pytest.mark.parametrize("order", ["Overlay", "Mirrored", "Destination"])
 def test_guest_never_runs_on_stale_data(cluster, kube, machines, migrate, lock, order):

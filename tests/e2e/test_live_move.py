@@ -81,14 +81,15 @@ def test_disk_moves_there_and_back_while_the_guest_writes(
 
 @pytest.mark.e2e
 def test_disk_moves_back_onto_its_old_claim(cluster, machines, migrate):
-    """The old claim is full of stale data: each byte of it must be written over."""
+    """The old claim is full of stale data, and is refused but for the field that gives it up."""
     machine = machines()
     machine.create(cluster.source_class, SIZE)
     machine.wait_until_running()
     machine.wait_for_writes()
     move(machine, migrate, "there", cluster.destination_class)
     machine.wait_for_writes()
-    back = migrate("back", machine.name, {"claimName": machine.source})
+    onto = {"claimName": machine.source, "overwrite": True}
+    back = migrate("back", machine.name, onto)
     waiting = back.wait_for_condition("Accepted", "False")
     assert waiting["reason"] == "DestinationInUse", "the launcher pod still has the old claim"
     machine.stop()

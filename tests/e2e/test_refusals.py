@@ -7,16 +7,7 @@ from harness.kube import KubectlError
 SIZE = "64Mi"
 
 UNSUPPORTED = {
-    "copy.method": {"copy": {"method": "VolumeSnapshot"}},
-    "copy.bandwidthLimit": {"copy": {"bandwidthLimit": "10Mi"}},
-    "copy.verify": {"copy": {"verify": "Checksum"}},
-    "overlay.where": {"overlay": {"where": "Claim"}},
-    "overlay.limit": {"overlay": {"limit": "1Gi"}},
-    "overlay.nearLimit": {"overlay": {"nearLimit": "Throttle"}},
-    "handover": {"handover": "WaitForDeclared"},
-    "sourceReclaimPolicy": {"sourceReclaimPolicy": "Delete"},
-    "whenStopped": {"whenStopped": "Finish"},
-    "dryRun": {"dryRun": True},
+    "copy.method": {"copy": {"method": "Hypervisor"}},
 }
 
 
@@ -29,6 +20,15 @@ def test_what_is_not_supported_yet_is_refused_by_name(migrate, field):
     assert f"spec.{field}" in accepted["message"]
     assert migration.switch() == {}
     assert migration.phase() == "Refused"
+
+
+@pytest.mark.e2e
+def test_a_limit_that_is_none_is_refused_by_name(migrate):
+    migration = migrate("m", "nobody", {"claimTemplate": {}}, copy={"bandwidthLimit": "0"})
+    accepted = migration.wait_for_condition("Accepted", "False", seconds=60)
+    assert accepted["reason"] == "BandwidthLimitTooLow"
+    assert "spec.copy.bandwidthLimit" in accepted["message"]
+    assert migration.switch() == {}
 
 
 @pytest.mark.e2e
@@ -57,6 +57,16 @@ def test_an_old_launcher_is_refused_and_nothing_is_changed(
 def test_api_server_refuses_what_makes_no_sense(kube, namespace, migrate):
     with pytest.raises(KubectlError, match="exactly one of"):
         migrate("m", "vm", {"claimName": "a", "claimTemplate": {}})
+    with pytest.raises(KubectlError, match="storageClassName has a meaning with"):
+        migrate("m", "vm", {"claimTemplate": {}}, overlay={"storageClassName": "fast"})
+    for copy, words in (
+        ({"bandwidthLimit": "fast"}, "spec.copy.bandwidthLimit"),
+        ({"verify": "Sometimes"}, "spec.copy.verify"),
+    ):
+        with pytest.raises(KubectlError, match=words):
+            migrate("m", "vm", {"claimTemplate": {}}, copy=copy)
+    with pytest.raises(KubectlError, match="overwrite has a meaning with"):
+        migrate("m", "vm", {"claimTemplate": {}, "overwrite": True})
     migrate("m", "vm", {"claimTemplate": {}}, cancel=True)
     for patch, words in (
         ({"volume": "other"}, "spec.volume cannot be changed"),

@@ -14,6 +14,7 @@ def kill_pods(kube, component):
     )  # fmt: skip
 
 
+@pytest.mark.alone
 @pytest.mark.e2e
 @pytest.mark.parametrize("component", ["operator", "node-agent"])
 def test_killed_over_and_over_during_a_move(cluster, kube, machines, migrate, component):
@@ -36,6 +37,7 @@ def test_killed_over_and_over_during_a_move(cluster, kube, machines, migrate, co
     assert verdict.passed, verdict.text
 
 
+@pytest.mark.alone
 @pytest.mark.e2e
 def test_the_second_operator_takes_over_within_twenty_seconds(kube):
     def holder():

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,8 +31,11 @@ class Scan:
 def extents(fd: int, size: int) -> Iterator[tuple[int, int, bool]]:
     """Yield start, end and whether there is data, over the whole file.
 
-    A file system without holes, or a block device, has one extent.
+    A file system without holes has one extent. So has a block device, which cannot be asked.
     """
+    if stat.S_ISBLK(os.fstat(fd).st_mode):
+        yield 0, size // SECTOR * SECTOR, True
+        return
     at = 0
     while at < size:
         try:

@@ -217,6 +217,7 @@ def _header(words: dict[str, str]) -> Header:
         largest=int(words["largest"]),
         fill_sectors=int(words["fill_sectors"]),
         fill_ops=int(words["fill_ops"]),
+        granule=int(words.get("granule", 1)),
     )
     return Header(
         epoch=int(words["epoch"], 16),
@@ -233,3 +234,20 @@ def parse(text: str) -> Boots:
     for line in text.split("\n"):
         parser.feed(line)
     return parser.boots
+
+
+def of_disk(text: str, sectors: int) -> str:
+    """The records of one disk, of a console on which the writers of several speak.
+
+    Args:
+        text: the consoles of all boots, joined in their order.
+        sectors: its size, which must be its alone: in which order a guest finds its disks, and so
+            their names, is not to be foretold.
+    """
+    theirs = {
+        f"{_START}{boot.epoch32:08x} "
+        for boot in parse(text).boots
+        if boot.header and boot.header.work.sectors != sectors
+    }
+    lines = text.split("\n")
+    return "\n".join(line for line in lines if not any(start in line for start in theirs))

@@ -6,6 +6,7 @@ from typing import Any
 IMAGE = "localhost/detour-guest:dev"
 LAUNCHER_ANNOTATION = "detour.dev/test-launcher"
 USER = 107
+DISK_GROUP = 6
 VERIFIER_IMAGE_FILE = "/disk/disk.img"
 VERIFIER_DEVICE = "/dev/disk-of-guest"
 
@@ -23,8 +24,12 @@ def virtual_machine(
     largest: int = 262144,
     run_strategy: str = "Always",
     memory: str = "160Mi",
+    eviction: str = "",
+    disk: dict[str, Any] | None = None,
+    more: dict[str, tuple[str, dict[str, Any]]] | None = None,
+    writers: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Return a VirtualMachine whose one disk is a claim.
+    """Return a VirtualMachine whose disks are claims.
 
     Args:
         name: its name, and that of its VMI.
@@ -38,8 +43,21 @@ def virtual_machine(
         largest: the largest random operation, in bytes.
         run_strategy: as KubeVirt's `runStrategy`.
         memory: the guest's memory; four bytes are needed for each 512 bytes of disk.
+        eviction: as KubeVirt's `evictionStrategy`; empty for none.
+        disk: what KubeVirt's `disks` says of the disk, but for its name; virtio by default.
+        more: further volumes by name: the name of the claim, and the same of its disk.
+        writers: the guest's names of the disks to write to; by default the first virtio disk, or
+            else the first SCSI disk.
     """
-    arguments = {"seed": seed, "fill": fill_percent, "pause_us": pause_us, "largest": largest}
+    arguments: dict[str, object] = {
+        "seed": seed,
+        "fill": fill_percent,
+        "pause_us": pause_us,
+        "largest": largest,
+    }
+    if writers:
+        arguments["disks"] = ",".join(writers)
+    attached = {volume: (claim, disk or {"disk": {"bus": "virtio"}}), **(more or {})}
     annotations = {LAUNCHER_ANNOTATION: launcher} if launcher else {}
     return {
         "apiVersion": "kubevirt.io/v1",
@@ -51,16 +69,26 @@ def virtual_machine(
                 "metadata": {"labels": {"detour.dev/guest": name}, "annotations": annotations},
                 "spec": {
                     "terminationGracePeriodSeconds": 20,
-                    "domain": _domain(volume, memory, _kernel_boot(arguments)),
+                    **({"evictionStrategy": eviction} if eviction else {}),
+                    "domain": _domain(
+                        [{"name": name, **of} for name, (_, of) in attached.items()],
+                        memory,
+                        _kernel_boot(arguments),
+                    ),
                     "networks": [],
-                    "volumes": [{"name": volume, "persistentVolumeClaim": {"claimName": claim}}],
+                    "volumes": [
+                        {"name": name, "persistentVolumeClaim": {"claimName": on}}
+                        for name, (on, _) in attached.items()
+                    ],
                 },
             },
         },
     }
 
 
-def _domain(volume: str, memory: str, kernel_boot: dict[str, Any]) -> dict[str, Any]:
+def _domain(
+    disks: list[dict[str, Any]], memory: str, kernel_boot: dict[str, Any]
+) -> dict[str, Any]:
     return {
         "cpu": {"cores": 1},
         "memory": {"guest": memory},
@@ -70,12 +98,12 @@ def _domain(volume: str, memory: str, kernel_boot: dict[str, Any]) -> dict[str, 
             "autoattachPodInterface": False,
             "autoattachGraphicsDevice": False,
             "logSerialConsole": True,
-            "disks": [{"name": volume, "disk": {"bus": "virtio"}}],
+            "disks": disks,
         },
     }
 
 
-def _kernel_boot(arguments: dict[str, int]) -> dict[str, Any]:
+def _kernel_boot(arguments: dict[str, object]) -> dict[str, Any]:
     words = [f"detour.{name}={value}" for name, value in arguments.items()]
     return {
         "kernelArgs": " ".join(["console=ttyS0", "quiet", *words]),
@@ -150,6 +178,9 @@ def verifier(
         "containers": [container],
         "volumes": [{"name": "disk", "persistentVolumeClaim": {"claimName": claim}}],
     }
+    if block:
+        # The runtime leaves the device's node to root and to the group disk.
+        spec["securityContext"]["supplementalGroups"] = [DISK_GROUP]
     if node:
         spec["nodeSelector"] = {"kubernetes.io/hostname": node}
     return {

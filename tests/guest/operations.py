@@ -34,14 +34,28 @@ class Work:
     largest: int
     fill_sectors: int
     fill_ops: int
+    granule: int = 1
 
     def operation(self, number: int) -> Operation:
         """Return the operation with this number; the first has number 1."""
-        if number <= self.fill_ops:
-            return self._fill(number - 1)
         if number == self.fill_ops + 1:
-            return Operation(WRITE, 0, 1)
-        return self._random(number)
+            return self._whole(Operation(WRITE, 0, 1))
+        filling = number <= self.fill_ops
+        return self._behind(self._fill(number - 1) if filling else self._random(number))
+
+    def _behind(self, operation: Operation) -> Operation:
+        """What would begin in the superblock's granule is moved behind it."""
+        kind, sector, sectors = operation
+        if sector < self.granule:
+            end = max(sector + sectors, 2 * self.granule)
+            operation = Operation(kind, self.granule, end - self.granule)
+        return self._whole(operation)
+
+    def _whole(self, operation: Operation) -> Operation:
+        kind, sector, sectors = operation
+        end = -(-(sector + sectors) // self.granule) * self.granule
+        start = sector - sector % self.granule
+        return Operation(kind, start, end - start)
 
     def _fill(self, index: int) -> Operation:
         filled = 1 + self.fill_sectors

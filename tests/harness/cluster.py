@@ -8,10 +8,9 @@ from functools import partial
 import cluster.choice
 from cluster import paths
 from cluster.provider import Provider
+from harness.facts import Facts
 from harness.kube import Kube, wait_for
 from harness.machine import Machine
-
-LIBVIRT = "qemu+unix:///session?socket=/var/run/libvirt/virtqemud-sock"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,10 +34,8 @@ class Target:
 
         libvirt numbers the images it has opened (``index``): a moved disk has another number.
         """
-        pod = machine.launcher()["metadata"]["name"]
-        domain = f"{machine.namespace}_{machine.name}"
-        command = ["exec", "-n", machine.namespace, pod, "-c", "compute", "--"]
-        xml = self.kube.run(*command, "virsh", "-c", LIBVIRT, "dumpxml", domain)
+        facts = Facts(self.kube, machine)
+        xml = facts.virsh("dumpxml", facts.domain)
         disks = ET.fromstring(xml).findall("devices/disk")
         return "\n".join(re.sub(r' index="\d+"', "", ET.tostring(d, "unicode")) for d in disks)
 
@@ -59,10 +56,11 @@ def current() -> Target:
 def remove_namespace(kube: Kube, name: str) -> None:
     """End the moves and VMs of a namespace, then remove it."""
     # The moves first: until they have ended their VMs are locked.
-    for kind in ("volumemigrations", "virtualmachines", "virtualmachineinstances"):
+    moves = ("volumemigrations", "attachmentswitches")
+    for kind in (*moves, "virtualmachines", "virtualmachineinstances"):
         kube.run("delete", kind, "--all", "-n", name, "--wait=false")
         wait_for(f"the {kind} of {name} to end", partial(_none, kube, kind, name), seconds=240)
-    kube.run("delete", "namespace", name, "--wait=false")
+    kube.run("delete", "namespace", name, "--wait=false", "--ignore-not-found")
 
 
 def _none(kube: Kube, kind: str, namespace: str) -> bool:

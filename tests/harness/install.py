@@ -1,11 +1,11 @@
-"""Puts KubeVirt and Detour on the cluster: ``python -m harness.install``."""
+"""Puts KubeVirt, the CSI driver and Detour on the cluster: ``python -m harness.install``."""
 
 import hashlib
 import sys
 
 from cluster import images, paths
 from cluster.process import run
-from harness import cluster
+from harness import cluster, csi
 
 NAMESPACE = "detour-system"
 PRODUCT = ("detour-operator", "detour-node-agent", "detour-copier")
@@ -35,6 +35,8 @@ def detour(target: cluster.Target, *settings: str) -> None:
             ("tag", "dev"),
         )
     ]
+    # The node's disk is the machine's, and its kubelet evicts at one percent as well.
+    values += ["--set=nodeAgent.keepFreePercent=1"]
     # The tag stays the same while the image changes: its digest has the pods made anew.
     values += [f"--set-string=podAnnotations.images={_inputs()}"]
     values += [f"--set={setting}" for setting in settings]
@@ -63,6 +65,8 @@ def main() -> int:
     if stand_in:
         words = ["install", "--kubeconfig", target.provider.kubeconfig()]
         run([sys.executable, "-m", "kubevirt", *words], timeout=600)
+    if target.provider.classes.csi:
+        csi.install(target)
     detour(target)
     return 0
 

@@ -7,14 +7,23 @@ from harness.migration import Migration
 OVERLAYS = "/var/lib/detour/switches"
 
 
+def overlays(target: Target, node: str, uid: str) -> list[str]:
+    """Overlay files of a switch on its node.
+
+    Raises:
+        UnsupportedError: the node cannot be entered.
+    """
+    command = ["find", f"{OVERLAYS}/{uid}", "-name", "*.qcow2"]
+    return target.provider.node_exec(node, command, check=False).stdout.split()
+
+
 def on_node(target: Target, migration: Migration) -> list[str]:
     """Overlay files, copy Jobs and copier pods that are still there."""
     switch = migration.switch()
     node = switch["status"]["compute"]["node"]
     uid = switch["metadata"]["uid"]
-    command = ["find", f"{OVERLAYS}/{uid}", "-name", "*.qcow2"]
     try:
-        found = target.provider.node_exec(node, command, check=False).stdout.split()
+        found = overlays(target, node, uid)
     except UnsupportedError:
         # The node cannot be entered; the agent's own report has to do.
         overlay = switch["status"]["node"].get("overlay")

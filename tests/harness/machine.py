@@ -6,6 +6,8 @@ from typing import Any
 
 from guest import manifest
 from guest.collect import Collector
+from guest.content import SECTOR
+from guest.log import of_disk
 from harness.kube import Kube, Object, wait_for
 
 
@@ -38,12 +40,18 @@ class Machine:
         size: str,
         *,
         access_modes: tuple[str, ...] = ("ReadWriteOnce",),
+        volume_mode: str = "Filesystem",
         node: str | None = None,
         **options: Any,
     ) -> None:
         """Create claim and VM, and follow the guest's log; the VM starts by itself."""
         claim = manifest.claim(
-            self.source, self.namespace, storage_class, size, list(access_modes)
+            self.source,
+            self.namespace,
+            storage_class,
+            size,
+            list(access_modes),
+            volume_mode=volume_mode,
         )
         vm = manifest.virtual_machine(self.name, self.namespace, self.source, **options)
         if node:
@@ -60,18 +68,29 @@ class Machine:
         """The VM."""
         return self.kube.get("virtualmachines", self.name, self.namespace) or {}
 
-    def claim(self) -> str:
+    def claim(self, volume: str = "data") -> str:
         """The claim that the VM names."""
-        return _claim(self.object()["spec"]["template"]["spec"])
+        return _claim(self.object()["spec"]["template"]["spec"], volume)
 
-    def instance_claim(self) -> str:
+    def instance_claim(self, volume: str = "data") -> str:
         """The claim that the running instance names."""
-        return _claim(self.instance()["spec"])
+        return _claim(self.instance()["spec"], volume)
 
     def launcher(self) -> Object:
-        """The launcher pod that runs the guest; empty if there is none."""
+        """The launcher pod that runs the guest; empty if there is none.
+
+        Right after a live migration the pod it came from may still be running.
+        """
         pods = self.kube.list("pods", self.namespace, f"vm.kubevirt.io/name={self.name}")
-        return next((pod for pod in pods if pod["status"]["phase"] == "Running"), {})
+        running = [pod for pod in pods if pod["status"]["phase"] == "Running"]
+        node = self.instance().get("status", {}).get("nodeName")
+        here = [pod for pod in running if pod["spec"].get("nodeName") == node]
+        return next(iter(here or running), {})
+
+    def in_launcher(self, *command: str, timeout: float = 120) -> str:
+        """What a command printed that ran beside the guest, in its launcher's container."""
+        place = ["-n", self.namespace, self.launcher()["metadata"]["name"], "-c", "compute"]
+        return self.kube.run("exec", *place, "--", *command, timeout=timeout)
 
     def wait_until_running(self, seconds: float = 300) -> None:
         """Wait until KubeVirt says that the guest runs."""
@@ -100,6 +119,17 @@ class Machine:
         self._run_strategy("Halted")
         wait_for(f"VM {self.name} to stop", lambda: not self.instance(), seconds=240)
 
+    def crash(self) -> None:
+        """Kill the guest's QEMU, which no lock can refuse; KubeVirt makes another one."""
+        pod = self.launcher()["metadata"]["name"]
+        self.kube.run(
+            "exec", "-n", self.namespace, pod, "-c", "compute", "--", "sh", "-c", KILL_QEMU
+        )
+
+    def instance_uid(self) -> str:
+        """The running instance's uid; empty if there is none."""
+        return str(self.instance().get("metadata", {}).get("uid", ""))
+
     def start(self) -> None:
         """Start the VM as its owner would, and wait until the guest writes."""
         self._run_strategy("Always")
@@ -111,30 +141,48 @@ class Machine:
             "virtualmachines", self.name, self.namespace, {"spec": {"runStrategy": strategy}}
         )
 
-    def verify(self, claim: str) -> Verdict:
+    def verify(self, claim: str, *, block: bool = False, size: int = 0, slack: int = 0) -> Verdict:
         """Check every sector of the image on a claim against everything the guest logged.
 
         The VM must be stopped: what is not on the claim yet cannot be told from what is lost.
+
+        Args:
+            claim: the claim.
+            block: whether it is of the mode Block.
+            size: the disk in a guest that writes to several, by its bytes, which are its alone.
+            slack: operations whose acknowledgements may have been lost with their node.
         """
         self.log.settle(120)
+        told = of_disk(self.log.text(), size // SECTOR) if size else self.log.text()
         pod = f"verify-{claim}"[:60]
-        self.kube.apply(manifest.verifier(pod, self.namespace, claim))
+        mode = "Block" if block else "Filesystem"
+        self.kube.apply(manifest.verifier(pod, self.namespace, claim, volume_mode=mode))
         ready = ["wait", "pod", pod, "-n", self.namespace, "--for=condition=Ready"]
         try:
             self.kube.run(*ready, "--timeout=180s", timeout=200)
-            command = ["exec", "-i", "-n", self.namespace, pod, "--", "sh", "-c", VERIFY]
-            text = self.kube.run(*command, given=self.log.text(), timeout=600)
+            image = manifest.VERIFIER_DEVICE if block else manifest.VERIFIER_IMAGE_FILE
+            words = ["sh", "-c", VERIFY.format(image=image, slack=slack)]
+            command = ["exec", "-i", "-n", self.namespace, pod, "--", *words]
+            text = self.kube.run(*command, given=told, timeout=600)
         finally:
             self.kube.delete("pods", pod, self.namespace, "--grace-period=0", "--force")
         return Verdict(json.loads(text), text)
 
 
-VERIFY = (
-    f"python3 -m guest.verify --json --log - --image {manifest.VERIFIER_IMAGE_FILE}; test $? -le 1"
-)
+VERIFY = "python3 -m guest.verify --json --log - --slack {slack} --image {image}; test $? -le 1"
 """Exit status 1 is a verdict; 2 says that there is none."""
 
 
-def _claim(spec: Object) -> str:
-    volume = next(item for item in spec["volumes"] if item["name"] == "data")
-    return str(volume["persistentVolumeClaim"]["claimName"])
+KILL_QEMU = """
+for process in /proc/[0-9]*; do
+    case $(cat "$process/comm" 2>/dev/null) in
+    qemu*) kill -KILL "${process#/proc/}" ;;
+    esac
+done
+"""
+
+
+def _claim(spec: Object, name: str) -> str:
+    volume = next(item for item in spec["volumes"] if item["name"] == name)
+    claim = volume.get("persistentVolumeClaim") or {"claimName": volume["dataVolume"]["name"]}
+    return str(claim["claimName"])

@@ -95,14 +95,14 @@ def _revision() -> str:
 
 
 def _processes_ready(kube: Kube) -> bool:
-    for kind, name in (("Deployment", "virt-api"), ("Deployment", "virt-controller")):
-        found = kube.get(kind, NAMESPACE, name) or {}
+    for name, replicas in manifests.REPLICAS.items():
+        found = kube.get("Deployment", NAMESPACE, name) or {}
         status = found.get("status", {})
         if (
             status.get("observedGeneration") != found["metadata"]["generation"]
-            or status.get("updatedReplicas") != 1
-            or status.get("readyReplicas") != 1
-            or status.get("replicas") != 1
+            or status.get("updatedReplicas") != replicas
+            or status.get("readyReplicas") != replicas
+            or status.get("replicas") != replicas
         ):
             return False
     found = kube.get("DaemonSet", NAMESPACE, "virt-handler") or {}

@@ -11,6 +11,8 @@ from .rights import rights
 IMAGE = "localhost/detour-kubevirt:dev"
 WEBHOOK_SERVICE = "virt-api"
 CERTIFICATE_SECRET = "kubevirt-virt-api-certs"  # noqa: S105 - a name
+# KubeVirt has two of each; this virt-controller elects no leader, so there can be one only.
+REPLICAS = {"virt-api": 2, "virt-controller": 1}
 
 
 def namespace() -> dict:
@@ -111,8 +113,23 @@ def _api_pod() -> dict:
         "httpGet": {"path": "/", "port": 8443, "scheme": "HTTPS"},
         "periodSeconds": 2,
     }
+    pod["affinity"] = {"podAntiAffinity": _apart("virt-api")}
     pod["volumes"] = [{"name": "certificates", "secret": {"secretName": CERTIFICATE_SECRET}}]
     return pod
+
+
+def _apart(name: str) -> dict:
+    """On two nodes where there are two: the loss of one leaves the webhooks answered."""
+    term = {
+        "topologyKey": "kubernetes.io/hostname",
+        "labelSelector": {"matchLabels": {"kubevirt.io": name}},
+        "matchLabelKeys": ["pod-template-hash"],
+    }
+    return {
+        "preferredDuringSchedulingIgnoredDuringExecution": [
+            {"weight": 100, "podAffinityTerm": term}
+        ]
+    }
 
 
 def _handler_pod() -> dict:
@@ -158,7 +175,7 @@ def _workload(kind: str, name: str, account: str, pod: dict, revision: str) -> d
         },
     }
     if kind == "Deployment":
-        spec["replicas"] = 1
+        spec["replicas"] = REPLICAS[name]
     return manifest("apps/v1", kind, name, NAMESPACE) | {"spec": spec}
 
 

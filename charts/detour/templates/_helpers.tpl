@@ -27,3 +27,12 @@ system:serviceaccount:{{ .Release.Namespace }}:detour-node-agent
 {{- define "detour.kubevirtController.user" -}}
 system:serviceaccount:{{ .Values.kubevirt.namespace }}:kubevirt-controller
 {{- end }}
+
+{{/* A list for CEL, without its brackets. */}}
+{{- define "detour.switchDrivers.users" -}}
+{{- $users := list -}}
+{{- range .Values.switchDrivers }}
+{{- $users = append $users (printf "'system:serviceaccount:%s:%s'" .namespace .serviceAccount) -}}
+{{- end }}
+{{- join ", " $users -}}
+{{- end }}

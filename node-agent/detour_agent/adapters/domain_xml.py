@@ -50,10 +50,11 @@ def copy_xml(disk: Disk, target: CopyTarget) -> str:
     A destination that is larger gets a slice: QEMU's mirror demands equal sizes, and the guest
     keeps its own (measured).
     """
-    root = ET.Element("disk", type="file", device="disk")
+    kind, attribute = ("block", "dev") if target.block else ("file", "file")
+    root = ET.Element("disk", type=kind, device="disk")
     driver = {name: value for name, value in disk.driver if name in CARRIED}
     ET.SubElement(root, "driver", {"name": "qemu", "type": "raw", **driver})
-    source = ET.SubElement(root, "source", file=target.path)
+    source = ET.SubElement(root, "source", {attribute: target.path})
     if target.size_bytes > target.virtual_size_bytes:
         slices = ET.SubElement(source, "slices")
         size = str(target.virtual_size_bytes)

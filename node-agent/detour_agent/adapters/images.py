@@ -3,10 +3,12 @@
 import os
 from pathlib import Path
 
-from detour_agent.adapters.files import make_folder, sync_file, sync_folder
-from detour_agent.adapters.journal_files import plain_name
+from detour_agent.adapters.files import make_folder, plain_name, sync_file, sync_folder
+from detour_agent.adapters.journal_files import NAME
+from detour_agent.adapters.places import Places
 from detour_agent.adapters.process import run
-from detour_agent.domain.ports import OverlayImage
+from detour_agent.domain.budget import Room
+from detour_agent.domain.ports import OverlayImage, Place
 from detour_agent.errors import StepFailed
 from detour_crds.names import QEMU_UID
 
@@ -14,18 +16,38 @@ OPTIONS = "extended_l2=on,cluster_size=128k"
 """4 KiB subclusters: random writes cost what they weigh, by default ten times that (measured)."""
 FOLDER_MODE = 0o711
 SECTOR_BYTES = 512
+KEEP_FREE_PERCENT = 10
+"""kubelet evicts pods below it (``nodefs.available<10%``, its default), as it does below 5 percent
+of the inodes: https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/"""
+KEEP_FREE_INODES_PERCENT = 5
 
 
 class OverlayFiles:
     """Implements ``Images``."""
 
-    def __init__(self, state: Path, owner: int = QEMU_UID) -> None:
-        self._state = state
+    def __init__(
+        self,
+        state: Path,
+        owner: int = QEMU_UID,
+        *,
+        keep_free_percent: int = KEEP_FREE_PERCENT,
+        places: Places | None = None,
+    ) -> None:
+        self.places = places or Places(state)
         self._owner = owner
+        self._kept = keep_free_percent
+
+    def settle(self, switch_uid: str, place: Place | None) -> None:
+        """Say where the overlays are from now on; None: in the agent's own directory."""
+        self.places.settle(switch_uid, place)
 
     def folder(self, switch_uid: str) -> Path:
-        """The directory that the launcher gets to see."""
-        return self._state / "switches" / plain_name(switch_uid) / "overlay"
+        """The directory that the launcher gets to see.
+
+        Raises:
+            Unreachable: nobody has its volume mounted, or it is not made yet.
+        """
+        return self.places.folder(switch_uid)
 
     def create(self, switch_uid: str, name: str, spec: OverlayImage) -> None:
         """Create the overlay unless it is there.
@@ -36,6 +58,7 @@ class OverlayFiles:
         Raises:
             StepFailed: qemu-img refused, or the disk is full.
         """
+        self.places.make(switch_uid)
         path = self.folder(switch_uid) / plain_name(name)
         if path.exists():
             return
@@ -52,7 +75,13 @@ class OverlayFiles:
         return tuple(name for name in names if name in there)
 
     def found(self, switch_uid: str) -> tuple[str, ...]:
-        """Every overlay file that is there, complete or not."""
+        """Every overlay file that is there, complete or not.
+
+        Raises:
+            Unreachable: nobody has their volume mounted.
+        """
+        if not self.places.is_made(switch_uid):
+            return ()
         folder = self.folder(switch_uid)
         return tuple(sorted(path.name for path in folder.glob("overlay-*.qcow2")))
 
@@ -62,6 +91,25 @@ class OverlayFiles:
             return (self.folder(switch_uid) / name).stat().st_blocks * SECTOR_BYTES
         except FileNotFoundError:
             return 0
+
+    def room(self, switch_uid: str) -> Room:
+        """The file system the overlays are on, or would be.
+
+        Raises:
+            Unreachable: it cannot be asked.
+        """
+        found, on_node = self.places.space(switch_uid), self.places.on_node(switch_uid)
+        place = self.places.place(switch_uid)
+        total = found.f_blocks * found.f_frsize
+        return Room(
+            free_bytes=found.f_bavail * found.f_frsize,
+            kept_bytes=total * self._kept // 100 if on_node else 0,
+            total_bytes=total,
+            free_inodes=found.f_favail,
+            kept_inodes=found.f_files * KEEP_FREE_INODES_PERCENT // 100 if on_node else 0,
+            total_inodes=found.f_files,
+            with_source=place is not None and place.with_source,
+        )
 
     def remove(self, switch_uid: str, names: tuple[str, ...]) -> None:
         """Remove the overlays that are there.
@@ -75,10 +123,18 @@ class OverlayFiles:
                 (folder / plain_name(name)).unlink(missing_ok=True)
             for part in folder.glob(".*.part"):
                 part.unlink()
+            if self.places.place(switch_uid) is not None:
+                self._remove_journal(folder)
+                self.places.discard(switch_uid)
             if folder.is_dir():
                 sync_folder(folder)
         except OSError as error:
             raise StepFailed("OverlayNotRemoved", f"{folder}: {error}") from error
+
+    def _remove_journal(self, folder: Path) -> None:
+        """What is left of the record is in the agent's own directory."""
+        for name in (NAME, f".{NAME}.new"):
+            (folder / name).unlink(missing_ok=True)
 
     def _create(self, path: Path, spec: OverlayImage) -> None:
         part = path.with_name(f".{path.name}.part")

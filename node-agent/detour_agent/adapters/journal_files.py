@@ -1,29 +1,37 @@
 """Journals as files: ``<state>/switches/<switch uid>/journal.json``."""
 
-import os
 from pathlib import Path
 
 from detour_agent.adapters.files import make_folder, replace_file
+from detour_agent.adapters.places import Places
 from detour_agent.domain.journal import Record, UnreadableJournalError, decode, encode
-from detour_agent.errors import InvariantBroken
+from detour_agent.errors import InvariantBroken, Unreachable
 
 # Not readable but passable: the guest's user reaches the overlays below by their path.
 FOLDER_MODE = 0o711
+NAME = "journal.json"
 
 
 class JournalFiles:
     """Implements ``JournalStore``."""
 
-    def __init__(self, state: Path) -> None:
-        self._state = state
+    def __init__(self, state: Path, places: Places | None = None) -> None:
+        self._places = places or Places(state)
 
     def read(self, switch_uid: str) -> Record | None:
         """The record; None only if there is no file.
 
+        The agent's own is read first, the one beside an overlay on a volume where it has none. The
+        latter may be one record ahead, of an intent that nothing followed yet: both are true.
+
         Raises:
             InvariantBroken: there is a file and it cannot be read.
         """
-        path = self._path(switch_uid)
+        own = self._read(self._path(switch_uid), switch_uid)
+        beside = self._beside(switch_uid)
+        return own if own is not None or beside is None else self._read(beside, switch_uid)
+
+    def _read(self, path: Path, switch_uid: str) -> Record | None:
         try:
             text = path.read_text(encoding="utf-8")
         except FileNotFoundError:
@@ -39,28 +47,28 @@ class JournalFiles:
         return record
 
     def write(self, record: Record) -> None:
-        """Replace the record.
+        """Replace the record: first beside an overlay on a volume, then in the agent's directory.
 
         Raises:
             InvariantBroken: the disk does not take it; nothing may go on without it.
         """
-        path = self._path(record.switch_uid)
+        path, beside = self._path(record.switch_uid), self._beside(record.switch_uid)
         try:
+            if beside is not None:
+                replace_file(beside, encode(record))
             make_folder(path.parent, FOLDER_MODE)
             replace_file(path, encode(record))
         except OSError as error:
             raise InvariantBroken("JournalNotWritten", f"{path}: {error}") from error
 
     def _path(self, switch_uid: str) -> Path:
-        return self._state / "switches" / plain_name(switch_uid) / "journal.json"
+        return self._places.own(switch_uid) / NAME
 
-
-def plain_name(name: str) -> str:
-    """A name that stays in its directory.
-
-    Raises:
-        InvariantBroken: it does not.
-    """
-    if not name or name.startswith(".") or os.sep in name:
-        raise InvariantBroken("NameNotPlain", f"{name!r} cannot be a file name")
-    return name
+    def _beside(self, switch_uid: str) -> Path | None:
+        """Beside an overlay on a volume, from when there is a folder for it."""
+        if self._places.place(switch_uid) is None:
+            return None
+        try:
+            return self._places.folder(switch_uid) / NAME
+        except Unreachable:
+            return None

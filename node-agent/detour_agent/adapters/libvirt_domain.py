@@ -19,6 +19,7 @@ from detour_agent.adapters.monitor import read_monitor
 from detour_agent.adapters.serial_calls import SerialCalls
 from detour_agent.domain.chain import Disk, JobInfo, Report, heal_job
 from detour_agent.domain.ports import CopyTarget
+from detour_agent.domain.throttle import Tune, tune
 from detour_agent.errors import StepFailed, Unreachable
 
 T = TypeVar("T")
@@ -31,6 +32,8 @@ GRANULARITY: Final = 4096
 """Bytes: with the overlay's 4 KiB subclusters the mirror moves what was written and no more
 (measured: a sixteenth of the default)."""
 
+LIVE: Final = libvirt.VIR_DOMAIN_AFFECT_LIVE
+PAUSED_BY_ERROR: Final = (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_IOERROR)
 SNAPSHOT_FLAGS: Final = (
     libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY
     | libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA
@@ -135,6 +138,26 @@ class LibvirtDomain:
             "NodeInUse", lambda domain: self._ask(domain, "blockdev-del", {"node-name": node})
         )
 
+    def tune(self) -> Tune:
+        """The disk's limits of I/O."""
+        return self._do(
+            "LookFailed",
+            lambda domain: tune(domain.blockIoTune(self._disk(domain).target, LIVE)),
+        )
+
+    def set_tune(self, tune: Tune) -> None:
+        """Replace the disk's limits of I/O, for as long as the guest runs."""
+
+        def call(domain: Any) -> None:
+            values = {limit.name: limit.value for limit in tune}
+            domain.setBlockIoTune(self._disk(domain).target, values, LIVE)
+
+        self._do("ThrottleFailed", call)
+
+    def wake(self) -> None:
+        """Have a paused guest go on; the write it is paused for is done again."""
+        self._do("WakeFailed", lambda domain: domain.resume())
+
     def close(self) -> None:
         """Drop the connection."""
         connection, self._connection = self._connection, None
@@ -194,6 +217,7 @@ class LibvirtDomain:
             disk=disk,
             job=JobInfo(info.get("type", 0), info.get("cur", 0), info.get("end", 0)),
             monitor=read_monitor(self._alias, devices, nodes, jobs),
+            no_space=_no_space(domain, disk.target),
         )
 
     def _ask(self, domain: Any, command: str, arguments: dict[str, Any] | None = None) -> Any:
@@ -209,6 +233,13 @@ class LibvirtDomain:
         if "error" in answer:
             raise StepFailed("MonitorRefused", str(answer["error"].get("desc", command)))
         return answer["return"]
+
+
+def _no_space(domain: Any, target: str) -> bool:
+    """Whether the guest is paused for a write of this disk that found no space."""
+    if tuple(domain.state()) != PAUSED_BY_ERROR:
+        return False
+    return bool(domain.diskErrors().get(target) == libvirt.VIR_DOMAIN_DISK_ERROR_NO_SPACE)
 
 
 def start_event_loop() -> None:

@@ -20,12 +20,16 @@ class Finished:
 
 
 def run(
-    command: Sequence[str], *, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS, given: str = ""
+    command: Sequence[str],
+    *,
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+    given: str = "",
+    descriptors: Sequence[int] = (),
 ) -> Finished:
     """Run a program to its end.
 
     The kernel kills it when the thread that started it goes, so no child outlives the agent: a
-    late effect of an old agent would race with the new one.
+    late effect of an old agent would race with the new one. It inherits ``descriptors``.
 
     Raises:
         Unreachable: it cannot be started, or is not done in time and was killed.
@@ -38,6 +42,7 @@ def run(
             encoding="utf-8",
             errors="replace",
             input=given,
+            pass_fds=tuple(descriptors),
             timeout=timeout_seconds,
         )
     except subprocess.TimeoutExpired as error:

@@ -10,7 +10,13 @@ from detour_agent.domain.chain import OpenFile
 from detour_agent.domain.ports import Process
 from detour_agent.errors import Unreachable
 from detour_crds.attachment_switch import Identity
-from detour_crds.names import HOLDER_DESTINATION_PATH
+from detour_crds.names import (
+    FINISHER_SOURCE_DEVICE,
+    FINISHER_SOURCE_PATH,
+    HOLDER_DESTINATION_DEVICE,
+    HOLDER_DESTINATION_PATH,
+    HOLDER_OVERLAY_PATH,
+)
 
 START_TIME_FIELD = 19
 """Field 22 of ``/proc/<pid>/stat``, counted from after the command (proc(5))."""
@@ -31,11 +37,19 @@ class NodeProcesses:
         )
 
     def find_holder(self, pod_uid: str) -> Process | None:
-        """The process of the holder pod that has the destination mounted (not its sandbox)."""
-        return self._find((pod_uid, ""), pod_uid, _has_destination)
+        """The process of the holder pod that has the destination (not its sandbox)."""
+        return self._find((pod_uid, ""), pod_uid, has_destination)
+
+    def find_finisher(self, pod_uid: str) -> Process | None:
+        """The process of the finisher pod that has the source mounted (not its sandbox)."""
+        return self._find((pod_uid, ""), pod_uid, _has_source)
+
+    def find_overlay_holder(self, pod_uid: str) -> Process | None:
+        """The process of the pod that has the overlay's claim (not its sandbox)."""
+        return self._find((pod_uid, ""), pod_uid, _has_overlay)
 
     def opened(self, process: Process) -> tuple[OpenFile, ...]:
-        """The regular files that a process holds open.
+        """The regular files and block devices that a process holds open.
 
         Raises:
             Unreachable: the process has gone, or it may not be looked at.
@@ -124,11 +138,26 @@ def _is_zombie(folder: Path) -> bool:
     return _fields(folder)[0] in ("Z", "X") and alone
 
 
-def _has_destination(folder: Path) -> bool:
-    for line in (folder / "mountinfo").read_text().splitlines():
-        if line.split()[4] == HOLDER_DESTINATION_PATH:
-            return True
-    return False
+def has_destination(folder: Path) -> bool:
+    """Whether a process sees the destination claim, mounted or as a device."""
+    return _has(folder, HOLDER_DESTINATION_PATH, HOLDER_DESTINATION_DEVICE)
+
+
+def _has_source(folder: Path) -> bool:
+    return _has(folder, FINISHER_SOURCE_PATH, FINISHER_SOURCE_DEVICE)
+
+
+def _has_overlay(folder: Path) -> bool:
+    return _mounts(folder, HOLDER_OVERLAY_PATH)
+
+
+def _has(folder: Path, path: str, device: str) -> bool:
+    return _mounts(folder, path) or os.path.lexists(f"{folder}/root{device}")
+
+
+def _mounts(folder: Path, path: str) -> bool:
+    lines = (folder / "mountinfo").read_text().splitlines()
+    return any(line.split()[4] == path for line in lines)
 
 
 def _open_files(folder: Path) -> Iterator[OpenFile]:
@@ -138,9 +167,18 @@ def _open_files(folder: Path) -> Iterator[OpenFile]:
             flags = _flags((folder / "fdinfo" / name).read_text())
         except VANISHED:
             continue
-        if stat.S_ISREG(found.st_mode):
-            writable = flags & os.O_ACCMODE != os.O_RDONLY
-            yield OpenFile(Identity(device=found.st_dev, inode=found.st_ino), writable)
+        identity = identity_of(found)
+        if identity is not None:
+            yield OpenFile(identity, flags & os.O_ACCMODE != os.O_RDONLY)
+
+
+def identity_of(found: os.stat_result) -> Identity | None:
+    """Which image it is: a block device's node says nothing, its device number all."""
+    if stat.S_ISBLK(found.st_mode):
+        return Identity(device=found.st_rdev)
+    if stat.S_ISREG(found.st_mode):
+        return Identity(device=found.st_dev, inode=found.st_ino)
+    return None
 
 
 def _flags(fdinfo: str) -> int:

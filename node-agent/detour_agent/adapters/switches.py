@@ -14,6 +14,7 @@ from detour_agent.steps.context import Switch
 from detour_crds.attachment_switch import AttachmentSwitchStatus, Compute, Node
 from detour_crds.names import ATTACHMENT_SWITCHES, GROUP, VERSION
 from detour_crds.serialise import parse
+from detour_crds.volume_migration import OverlaySpec, Trust
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 30
@@ -50,15 +51,31 @@ class Switches:
         Raises:
             Unreachable: the API did not answer, or not as it should.
         """
+        found = self._list(field_selector=self._selector)
+        return list(found["items"]), str(found["metadata"]["resourceVersion"])
+
+    def everywhere(self) -> frozenset[str]:
+        """The uids of all switches of the cluster, as they are now and not from a cache.
+
+        Without a resource version the server answers with what is stored
+        (https://kubernetes.io/docs/reference/using-api/api-concepts/#semantics-for-get-and-list).
+
+        Raises:
+            Unreachable: the API did not answer, or with a part of them only.
+        """
+        found = self._list()
+        if found["metadata"].get("continue"):
+            raise Unreachable("ApiUnreachable", "the API listed some of the switches only")
+        return frozenset(item["metadata"]["uid"] for item in found["items"])
+
+    def _list(self, **selected: str) -> dict[str, Any]:
         try:
-            found = self._api.list_cluster_custom_object(
-                **self._resource,
-                field_selector=self._selector,
-                _request_timeout=(CONNECT_SECONDS, READ_SECONDS),
+            found: dict[str, Any] = self._api.list_cluster_custom_object(
+                **self._resource, **selected, _request_timeout=(CONNECT_SECONDS, READ_SECONDS)
             )
         except (kubernetes.client.ApiException, urllib3.exceptions.HTTPError) as error:
             raise unreachable(error) from error
-        return list(found["items"]), str(found["metadata"]["resourceVersion"])
+        return found
 
     def watch(self, version: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """Events from a version on: their type (ADDED, MODIFIED, DELETED) and the object.
@@ -127,8 +144,10 @@ def read_switch(value: dict[str, Any]) -> Switch:
         uid=metadata["uid"],
         volume=spec["volume"],
         virtual_machine=spec["virtualMachine"]["name"],
+        trust=Trust(spec["trust"]) if spec.get("trust") else None,
         compute=status.compute or Compute(),
         node=status.node or Node(),
+        overlay=parse(OverlaySpec, spec.get("overlay")),
     )
 
 

@@ -14,7 +14,7 @@ from detour_crds.attachment_switch import Identity, Top
 BLOCK_JOB_NONE = 0
 BLOCK_JOB_COPY = 2
 BLOCK_JOB_ACTIVE_COMMIT = 4
-FORMATLESS = frozenset({"raw", "file"})
+FORMATLESS = frozenset({"raw", "file", "host_device"})
 """Drivers of a raw image's top node: newer libvirt has no format node over it (measured)."""
 
 
@@ -98,11 +98,13 @@ class Report:
     disk: Disk | None
     job: JobInfo = JobInfo()
     monitor: Monitor | None = None
+    no_space: bool = False
+    """The guest is paused because a write of this disk found no space."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class OpenFile:
-    """A file that QEMU holds open."""
+    """An image file or block device that QEMU holds open."""
 
     identity: Identity
     writable: bool
@@ -205,7 +207,7 @@ def heal_job(target: str) -> str:
 
 def _job_without_mirror(report: Report, target: str, monitor: Monitor) -> Job:
     if report.job.kind != BLOCK_JOB_NONE:
-        return Job.ENDING
+        return Job.LOST
     live = [job for job in monitor.jobs if not job.concluded]
     for job in live:
         if job.device == heal_job(target):

@@ -101,7 +101,7 @@ def foreign(wanted: Wanted, seen: Seen) -> bool:
             PathImage.DESTINATION,
         )
         wrong_base = seen.job is Job.COMMIT_READY and not seen.base_is_source
-        return wrong_path or wrong_base or seen.job in MIRRORING
+        return wrong_path or wrong_base or seen.job in (*MIRRORING, Job.LOST)
     forward = not cancel(wanted) and seen.stage in (Stage.MIRROR, Stage.PIVOT)
     return forward and seen.job in COMMITTING
 
@@ -110,6 +110,8 @@ def unsure(wanted: Wanted, seen: Seen) -> bool:
     """Something the decision hangs on could not be seen."""
     if not known(wanted, seen) or seen.top is not Top.OVERLAY:
         return False
+    if seen.stage is Stage.MISSING:
+        return seen.job in (Job.ENDING, Job.UNKNOWN)
     if lost_start(wanted, seen) and seen.job is Job.NONE:
         return seen.path is PathImage.UNKNOWN
     if mirror_idle(wanted, seen):
@@ -130,7 +132,13 @@ def overlay_missing(seen: Seen) -> bool:
     In stage start there may never have been one: then the source has them all.
     """
     ever = seen.stage is not Stage.START or seen.overlay_handed
-    return seen.stage in IN_FLIGHT and ever and not seen.overlay_present
+    return seen.stage in IN_FLIGHT | OFFLINE and ever and not seen.overlay_present
+
+
+def nothing_begun(wanted: Wanted, seen: Seen) -> bool:
+    """The source has everything: no start was journalled, and nothing says that one was lost."""
+    never = seen.stage is Stage.MISSING and not wanted.ever_reported
+    return seen.stage is Stage.NONE or (never and not seen.overlay_present)
 
 
 def gone(seen: Seen, *stages: Stage) -> bool:

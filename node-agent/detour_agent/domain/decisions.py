@@ -7,14 +7,24 @@ between start and cancel; a commit starts only with the source at its path; noth
 follows from not knowing.
 
 X1 to X4 are guards: nothing reaches them while the lock holds. H1 to H5 undo a start that libvirt
-lost sight of because its daemon died in the middle of the call.
+lost sight of because its daemon died in the middle of the call. A stop may have been answered by a
+person (``trusting``).
 """
 
-from detour_agent.domain.rows import back, before, forward, guards, healing
+from detour_agent.domain import trusting
+from detour_agent.domain.rows import back, before, forward, guards, healing, stopped
 from detour_agent.domain.situation import Seen, Wanted
-from detour_agent.domain.step import Rule, Step
+from detour_agent.domain.step import Action, Rule, Step
 
-RULES: tuple[Rule, ...] = before.RULES + guards.RULES + forward.RULES + back.RULES + healing.RULES
+RULES: tuple[Rule, ...] = (
+    *before.RULES,
+    *guards.RULES,
+    *forward.RULES,
+    *back.RULES,
+    *healing.RULES,
+    *stopped.RULES,
+    *stopped.WAITING,
+)
 
 
 def decide(wanted: Wanted, seen: Seen, rules: tuple[Rule, ...] = RULES) -> Step:
@@ -25,5 +35,6 @@ def decide(wanted: Wanted, seen: Seen, rules: tuple[Rule, ...] = RULES) -> Step:
     """
     for rule in rules:
         if rule.matches(wanted, seen):
-            return rule.step(wanted, seen)
+            step = rule.step(wanted, seen)
+            return trusting.answered(wanted, seen, step) if step.action is Action.STOP else step
     raise LookupError(f"no row for {wanted} {seen}")

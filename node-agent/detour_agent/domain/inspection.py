@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from detour_agent.domain import budget
+from detour_agent.domain.budget import Room
 from detour_agent.domain.chain import BLOCK_JOB_NONE, FORMATLESS, Disk, Known, Report, same_path
 from detour_crds.attachment_switch import Inspection
 
@@ -13,9 +15,17 @@ ACCEPTED = "Accepted"
 Refusal = tuple[str, str]
 
 
-def inspect(report: Report, known: Known, virtual_size_bytes: int) -> Inspection:
-    """The result of the inspection before the start."""
-    reason, message = _refusal(report, known) or (ACCEPTED, "")
+def inspect(
+    report: Report, known: Known, virtual_size_bytes: int, room: Room | None, limit: int | None
+) -> Inspection:
+    """The result of the inspection before the start; ``limit`` is the spec's for the overlay.
+
+    Without a room the overlay's claim is yet to be made, as large as it has to be.
+    """
+    found = _refusal(report, known)
+    if found is None and room is not None:
+        found = _no_room(room, limit, virtual_size_bytes)
+    reason, message = found or (ACCEPTED, "")
     return Inspection(
         reason=reason,
         message=message or None,
@@ -47,6 +57,11 @@ def _refusal(report: Report, known: Known) -> Refusal | None:
     return None
 
 
+def _no_room(room: Room, limit: int | None, virtual_size_bytes: int) -> Refusal | None:
+    message = budget.no_room(room, limit, virtual_size_bytes)
+    return ("OverlayNoRoom", message) if message else None
+
+
 def version_text(version: int) -> str:
     """Libvirt's version number as people write it."""
     return f"{version // 1_000_000}.{version // 1000 % 1000}.{version % 1000}"
@@ -55,9 +70,7 @@ def version_text(version: int) -> str:
 def _kind(disk: Disk, _known: Known) -> Refusal | None:
     if disk.device != "disk":
         return "DiskKindNotSupported", f"a {disk.device} cannot be moved live"
-    if disk.kind == "block":
-        return "NotYetSupported", "volumes of mode Block cannot be moved live yet"
-    if disk.kind != "file":
+    if disk.kind not in ("file", "block"):
         return "DiskKindNotSupported", f"a disk of type {disk.kind} cannot be moved live"
     return None
 

@@ -8,6 +8,7 @@ import dataclasses
 import json
 from typing import Any
 
+from detour_agent.domain.throttle import Tune
 from detour_crds.attachment_switch import Identity, Stage
 from detour_crds.serialise import parse, serialise
 
@@ -39,6 +40,10 @@ class Record:
     source: Identity | None = None
     destination: Identity | None = None
     virtual_size_bytes: int = 0
+    limit_bytes: int = 0
+    """Bytes the overlay may take, as found at the start; 0 if that is not known."""
+    tune_before: Tune | None = None
+    """The disk's limits of I/O before they were lowered; None while nothing is to be put back."""
 
 
 class UnreadableJournalError(ValueError):

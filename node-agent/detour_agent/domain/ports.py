@@ -4,9 +4,15 @@ import dataclasses
 from collections.abc import Callable
 from typing import Protocol
 
+from detour_agent.domain.budget import Room
 from detour_agent.domain.chain import OpenFile, Report
 from detour_agent.domain.journal import Record
+from detour_agent.domain.throttle import Tune
 from detour_crds.attachment_switch import Identity
+from detour_crds.names import IMAGE_NAME
+
+DISKS = "/var/run/kubevirt-private/vmi-disks"
+"""Where the launcher has its filesystem volumes (KubeVirt facts 2)."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -18,8 +24,24 @@ class Process:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Volume:
+    """A volume of the guest by its name; ``block``: it is a device and not an image file."""
+
+    name: str
+    block: bool = False
+
+    @property
+    def image(self) -> str:
+        """The image's path inside the launcher (KubeVirt facts 2)."""
+        return f"/dev/{self.name}" if self.block else f"{DISKS}/{self.name}/{IMAGE_NAME}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class ImageFile:
-    """A raw image as it was found; ``regular`` is False for anything but a plain file."""
+    """A raw image as it was found.
+
+    ``regular`` is False for anything but a plain file, or a block device where one has to be.
+    """
 
     identity: Identity
     size_bytes: int
@@ -33,6 +55,7 @@ class CopyTarget:
     path: str
     size_bytes: int
     virtual_size_bytes: int
+    block: bool = False
 
 
 class BlockDomain(Protocol):
@@ -72,6 +95,15 @@ class BlockDomain(Protocol):
     def monitor_delete(self, node: str) -> None:
         """Close a block node that nothing uses any more."""
 
+    def tune(self) -> Tune:
+        """The disk's limits of I/O."""
+
+    def set_tune(self, tune: Tune) -> None:
+        """Replace the disk's limits of I/O, for as long as the guest runs."""
+
+    def wake(self) -> None:
+        """Have a paused guest go on; the write it is paused for is done again."""
+
     def close(self) -> None:
         """Drop the connection."""
 
@@ -89,12 +121,44 @@ class Processes(Protocol):
     def find_holder(self, pod_uid: str) -> Process | None:
         """The holder pod's process that has the destination mounted."""
 
+    def find_finisher(self, pod_uid: str) -> Process | None:
+        """The finisher pod's process that has the source mounted."""
+
+    def find_overlay_holder(self, pod_uid: str) -> Process | None:
+        """The process of the pod that has the overlay's claim mounted."""
+
     def opened(self, process: Process) -> tuple[OpenFile, ...]:
-        """The regular files that a process holds open."""
+        """The regular files and block devices that a process holds open."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A volume of a claim that the overlays of a switch are on.
+
+    Attributes:
+        process: has the volume mounted; None if nobody has.
+        base: where, inside that process; ``name`` is the folder below it.
+        exposed: where the folder is shown to the guest's QEMU, if in the same process: it is
+            reached there first, because the base may be covered by the destination.
+        with_source: it is the source's volume. What goes into the overlay goes into the source as
+            well on a cancel, which takes room from the same file system.
+    """
+
+    process: Process | None
+    base: str
+    name: str
+    exposed: str = ""
+    with_source: bool = False
 
 
 class Images(Protocol):
-    """The overlays of one node, in the agent's own directory."""
+    """The overlays of one node, in the agent's own directory or on a volume.
+
+    ``found`` and ``room`` raise ``Unreachable`` where nobody has that volume mounted.
+    """
+
+    def settle(self, switch_uid: str, place: Place | None) -> None:
+        """Say where the overlays are from now on; None: in the agent's own directory."""
 
     def create(self, switch_uid: str, name: str, spec: "OverlayImage") -> None:
         """Create the overlay unless it is there; a name appears only when its file is complete."""
@@ -107,6 +171,13 @@ class Images(Protocol):
 
     def allocated_bytes(self, switch_uid: str, name: str) -> int:
         """Bytes the overlay takes on disk."""
+
+    def room(self, switch_uid: str) -> Room:
+        """The file system the overlays are on, or would be.
+
+        Raises:
+            Unreachable: it cannot be asked.
+        """
 
     def remove(self, switch_uid: str, names: tuple[str, ...]) -> None:
         """Remove the overlays that are there."""
@@ -128,11 +199,26 @@ class Mounts(Protocol):
     it could not be looked at or tried, ``StepFailed`` where it was tried and is not so.
     """
 
-    def canonical_image(self, guest: Process, volume: str) -> ImageFile:
+    def canonical_image(self, guest: Process, volume: Volume) -> ImageFile:
         """The image that the volume's path names inside the launcher."""
 
-    def destination_image(self, holder: Process) -> ImageFile | None:
+    def destination_image(self, holder: Process, *, block: bool) -> ImageFile | None:
         """The image in the holder's destination; None if it is not there."""
+
+    def finisher_image(self, finisher: Process, path: str, *, block: bool) -> ImageFile | None:
+        """The image on one of the finisher's claims; None if it is not there."""
+
+    def allow(self, guest: Process, volume: Volume, image: Identity) -> None:
+        """See that the guest's QEMU may open the image, a device, at the volume's path.
+
+        Right before each call that makes it open one: who plugs a disk writes the rules anew.
+        """
+
+    def flush(self, guest: Process, volume: Volume, image: Identity) -> None:
+        """Wait until all that was written to the image, at the volume's path, is on the volume.
+
+        A snapshot of the volume does not see the node's page cache (KubeVirt facts 10, D16).
+        """
 
     def expose_overlay(self, guest: Process, switch_uid: str) -> None:
         """Make the overlay directory visible inside the launcher."""
@@ -140,11 +226,45 @@ class Mounts(Protocol):
     def hide_overlay(self, guest: Process, switch_uid: str) -> None:
         """Undo ``expose_overlay``."""
 
-    def over_mount(self, guest: Process, holder: Process, volume: str, expected: Identity) -> None:
-        """Mount the destination's directory over the source's."""
+    def over_mount(
+        self, guest: Process, holder: Process, volume: Volume, expected: Identity
+    ) -> None:
+        """Bring the destination to the source's path, which names an image at any moment."""
 
-    def unmount_top(self, guest: Process, volume: str, top: Identity, below: Identity) -> None:
-        """Take the top mount off the volume's directory if it is ``top``; then it is ``below``."""
+    def unmount_top(self, guest: Process, volume: Volume, top: Identity, below: Identity) -> None:
+        """Take the destination (``top``) off the volume's path; then it names ``below``."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class OfflineMerge:
+    """An overlay nobody writes to, and the image it belongs on.
+
+    Attributes:
+        path: the claim inside the finisher, ``image`` what was seen there.
+        block: the claim is a device, which is the image.
+        virtual_size_bytes: the disk as the guest sees it; the image may be larger.
+    """
+
+    switch_uid: str
+    overlay: str
+    finisher: Process
+    path: str
+    image: ImageFile
+    virtual_size_bytes: int
+    block: bool = False
+
+
+class Offline(Protocol):
+    """Overlays of guests that are gone. Errors: ``Unreachable`` and ``StepFailed`` as above."""
+
+    def holding_data(self, switch_uid: str, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of the overlays in which anything is allocated."""
+
+    def equal(self, merge: OfflineMerge) -> bool:
+        """Whether the image reads the same wherever the overlay has something."""
+
+    def merge(self, merge: OfflineMerge) -> None:
+        """Write what the overlay has onto the image; it is on the disk when this returns."""
 
 
 class JournalStore(Protocol):
@@ -178,6 +298,7 @@ class Ports:
 
     journal: JournalStore
     images: Images
+    offline: Offline
     mounts: Mounts
     processes: Processes
     clock: Clock

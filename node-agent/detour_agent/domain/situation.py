@@ -4,10 +4,15 @@ import dataclasses
 from enum import StrEnum
 
 from detour_crds.attachment_switch import Order, Qemu, Stage, Top
+from detour_crds.volume_migration import Trust
 
 
 class Job(StrEnum):
-    """The block job of the disk; ENDING while libvirt completes or aborts it."""
+    """The block job of the disk.
+
+    ENDING while libvirt completes or aborts it; LOST if QEMU runs a mirror or a commit, or libvirt
+    counts one, that libvirt's XML does not show: its daemon died in the call that began it.
+    """
 
     NONE = "none"
     MIRROR = "mirror"
@@ -15,6 +20,7 @@ class Job(StrEnum):
     COMMIT = "commit"
     COMMIT_READY = "commit-ready"
     ENDING = "ending"
+    LOST = "lost"
     FOREIGN = "foreign"
     UNKNOWN = "unknown"
 
@@ -53,6 +59,8 @@ class Wanted:
 
     order: Order
     reported: Order = Order.NONE
+    trust: Trust | None = None
+    """A person's answer to a stop."""
     ever_reported: bool = False
     """A stage beyond ``none`` stands in the API: a missing journal was there once."""
 
@@ -78,5 +86,9 @@ class Seen:
     source_writable: bool = False
     healing: bool = False
     """The journal says that a commit undoes a start libvirt lost sight of; it is no cancel."""
+    base: Target = Target.UNKNOWN
+    """Of a guest that is gone: whether the source can take the overlay back, by the finisher."""
+    equal: bool | None = None
+    """Whether the image the overlay belongs on has all of it; None until they were compared."""
     tries_left: bool = True
     """Another overlay name may be journalled for the start."""

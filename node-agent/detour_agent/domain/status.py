@@ -13,6 +13,7 @@ from detour_crds.attachment_switch import (
     Node,
     Order,
     OverlayFile,
+    Pressure,
     Qemu,
     Stage,
     Stopped,
@@ -39,6 +40,26 @@ STOP_MESSAGES = {
         "the guest is gone and its overlay is not on this node's disk. Source and destination"
         " are kept; restore the overlay file or decide which one counts"
     ),
+    "JournalMissing": (
+        "the guest is gone and the journal beside its overlay is missing: nothing says which image"
+        " holds its last writes. Source, overlay and destination are kept"
+    ),
+    "AmbiguousPivot": (
+        "the guest was gone before the switch to the destination was seen, and the destination"
+        " does not have all that is in the overlay. Both are kept"
+    ),
+    "AmbiguousCommit": (
+        "the guest was gone before its return to the source was seen, and the source does not"
+        " have all that is in the overlay. Both are kept"
+    ),
+    "DestinationFailed": (
+        "the destination cannot take the overlay of the guest that stopped. Source and overlay"
+        " hold its writes and are kept"
+    ),
+    "SourceFailed": (
+        "the source's image is not there, or another one than at the start: it cannot take the"
+        " overlay back. Everything is kept; bring the source back and this goes on"
+    ),
     "LibvirtStale": (
         "libvirt lost sight of the overlay the guest runs on and cannot merge it. Cancel, or"
         " stop the guest"
@@ -54,6 +75,7 @@ class Facts:
     record: Record | None = None
     overlays: tuple[str, ...] = ()
     overlay_bytes: int = 0
+    pressure: Pressure | None = None
     job: JobInfo = dataclasses.field(default_factory=JobInfo)
     inspection: Inspection | None = None
     pauses: Pauses = dataclasses.field(default_factory=Pauses)
@@ -71,7 +93,7 @@ def node_status(wanted: Wanted, seen: Seen, step: Step, facts: Facts, before: No
         top=seen.top,
         qemu=seen.qemu,
         row=step.row,
-        refused=True if seen.stage is Stage.REFUSED else None,
+        refused=True if _refused(wanted, seen) else None,
         stopped=_stopped(step),
         inspection=facts.inspection or before.inspection,
         overlay=_overlay(facts),
@@ -88,7 +110,7 @@ def reached(wanted: Wanted, seen: Seen, step: Step, before: Order) -> Order:
     """The order that holds now, as seen in QEMU; what it was where nothing could be seen."""
     if seen.stage is Stage.DONE and seen.qemu is Qemu.GONE:
         return Order.DESTINATION
-    if seen.stage is Stage.CANCELLED and seen.qemu is Qemu.GONE:
+    if seen.qemu is Qemu.GONE and (seen.stage is Stage.CANCELLED or step.row == "D3"):
         return Order.SOURCE
     if step.row == "U1" or step.action is Action.STOP or seen.qemu is not Qemu.RUNNING:
         return before
@@ -109,6 +131,12 @@ def _reached_on_overlay(seen: Seen) -> Order:
     return Order.NONE
 
 
+def _refused(wanted: Wanted, seen: Seen) -> bool:
+    """A promise never to pivot; ``cancelled`` before the order Source is a person's decision."""
+    decided = seen.stage is Stage.CANCELLED and wanted.order is not Order.SOURCE
+    return seen.stage is Stage.REFUSED or decided
+
+
 def _stage(wanted: Wanted, seen: Seen) -> Stage:
     """A journal that was never needed is not a missing one."""
     needed = wanted.ever_reported or wanted.order is not Order.NONE
@@ -126,7 +154,12 @@ def _overlay(facts: Facts) -> OverlayFile | None:
         return None
     named = facts.record.overlays if facts.record else ()
     name = named[-1] if named and named[-1] in facts.overlays else facts.overlays[-1]
-    return OverlayFile(name=name, bytes=facts.overlay_bytes)
+    return OverlayFile(
+        name=name,
+        bytes=facts.overlay_bytes,
+        limit_bytes=(facts.record.limit_bytes or None) if facts.record else None,
+        pressure=facts.pressure,
+    )
 
 
 def _merge(seen: Seen, job: JobInfo, before: Merge | None) -> Merge | None:

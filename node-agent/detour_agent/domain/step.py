@@ -32,6 +32,8 @@ class Action(StrEnum):
     HEAL = "heal"
     HEAL_COMPLETE = "heal-complete"
     RESTART = "restart"
+    COMPARE = "compare"
+    MERGE = "merge"
     REMOVE_OVERLAY = "remove-overlay"
 
 

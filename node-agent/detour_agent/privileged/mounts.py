@@ -1,44 +1,37 @@
-"""Changes mounts inside a launcher: ``python -m detour_agent.privileged.mounts``.
-
-A child process with one thread, since only such a one may enter a mount namespace; it reads one
-JSON object from stdin. Every operation looks first, so that it can be repeated, and verifies
-afterwards, inside the namespace. The answer is one JSON object on stdout: ``{"result": ...}`` or
-``{"reason": ..., "message": ...}``.
-"""
+"""Changes mounts inside a launcher; verified afterwards, inside its namespace."""
 
 import contextlib
-import json
 import os
-import sys
-from collections.abc import Callable, Mapping
-from typing import Any
 
 from detour_agent.privileged import namespaces, paths, syscalls
+from detour_agent.privileged.errors import verify
+from detour_agent.privileged.namespaces import Request, Spaces
 from detour_crds.names import HOLDER_DESTINATION_PATH, IMAGE_NAME
 
 PRIVATE = "/var/run/kubevirt-private"
 DISKS = f"{PRIVATE}/vmi-disks"
-Request = Mapping[str, Any]
-Spaces = Mapping[str, int]
-"""Open mount namespaces, by the role of their process."""
-
-
-class MountError(Exception):
-    """An operation was tried and the mounts are not as they have to be."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
 
 
 def expose_overlay(request: Request, spaces: Spaces) -> str:
     """Mount the overlay directory of one switch inside the launcher."""
     source = os.open(request["folder"], paths.FOLDER | os.O_NOFOLLOW)
     wanted = _identity(os.fstat(source))
-    copy = syscalls.clone_mount(source)
+    return _expose(syscalls.clone_mount(source), wanted, request["name"], spaces)
+
+
+def expose_volume(request: Request, spaces: Spaces) -> str:
+    """The same with a directory on a claim's volume, from the pod that has it mounted."""
+    root = namespaces.enter(spaces["holder"])
+    with paths.folder_in(root, request["path"]) as source:
+        wanted = _identity(os.fstat(source))
+        verify(wanted == request["expected"], "OverlayFolderChanged", request["path"])
+        copy = syscalls.clone_mount(source)
+    return _expose(copy, wanted, request["name"], spaces)
+
+
+def _expose(copy: int, wanted: dict[str, int], name: str, spaces: Spaces) -> str:
     root = namespaces.enter(spaces["guest"])
     with paths.folder_in(root, PRIVATE) as private:
-        name = request["name"]
         with contextlib.suppress(FileExistsError):
             os.mkdir(name, 0o711, dir_fd=private)
         with paths.folder_in(root, f"{PRIVATE}/{name}") as there:
@@ -46,7 +39,7 @@ def expose_overlay(request: Request, spaces: Spaces) -> str:
                 return "already"
             syscalls.attach_mount(copy, there)
         with paths.folder_in(root, f"{PRIVATE}/{name}") as there:
-            _verify(_identity(os.fstat(there)) == wanted, "OverlayNotMounted", name)
+            verify(_identity(os.fstat(there)) == wanted, "OverlayNotMounted", name)
     return "done"
 
 
@@ -91,21 +84,13 @@ def unmount_top(request: Request, spaces: Spaces) -> str:
         before = _image(there)
     if before == request["below"]:
         return "already"
-    _verify(before == request["top"], "PathForeign", f"{volume} names neither image")
+    verify(before == request["top"], "PathForeign", f"{volume} names neither image")
     with paths.folder_in(root, DISKS) as disks:
         os.fchdir(disks)
         syscalls.detach_mount(request["volume"])
     with paths.folder_in(root, volume) as there:
         _expect(there, request["below"], "SourceNotAtPath")
     return "done"
-
-
-OPERATIONS: Mapping[str, Callable[[Request, Spaces], str]] = {
-    "expose-overlay": expose_overlay,
-    "hide-overlay": hide_overlay,
-    "over-mount": over_mount,
-    "unmount-top": unmount_top,
-}
 
 
 def _through(root: int, path: str) -> os.stat_result:
@@ -122,36 +107,10 @@ def _image(folder: int) -> dict[str, int] | None:
     found = paths.image_in(folder, IMAGE_NAME)
     if found is None:
         return None
-    _verify(paths.is_image(found), "ImageNotRegular", f"{IMAGE_NAME} is not a regular file")
+    verify(paths.is_image(found), "ImageNotRegular", f"{IMAGE_NAME} is not a regular file")
     return _identity(found)
 
 
 def _expect(folder: int, expected: dict[str, int], reason: str) -> None:
     found = _image(folder)
-    _verify(found == expected, reason, f"found {found}, expected {expected}")
-
-
-def _verify(holds: bool, reason: str, message: str) -> None:
-    if not holds:
-        raise MountError(reason, message)
-
-
-def main() -> int:
-    """Carry out the request on stdin."""
-    request = json.load(sys.stdin)
-    try:
-        roles = [role for role in ("guest", "holder") if role in request]
-        spaces = {role: namespaces.opened(request[role]) for role in roles}
-        answer = {"result": OPERATIONS[request["operation"]](request, spaces)}
-    except MountError as error:
-        answer = {"reason": error.reason, "message": str(error)}
-    except OSError as error:
-        answer = {"reason": "MountFailed", "message": str(error)}
-    except namespaces.ProcessReplacedError as error:
-        answer = {"reason": "ProcessGone", "message": str(error)}
-    json.dump(answer, sys.stdout)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    verify(found == expected, reason, f"found {found}, expected {expected}")

@@ -1,11 +1,16 @@
-"""Opens the mount namespace of a process, and of no other one that has its pid by now."""
+"""Opens the namespaces of a process, and of no other one that has its pid by now."""
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from detour_agent.adapters.processes import start_time
-from detour_agent.privileged.syscalls import enter_mount_namespace
+from detour_agent.privileged.syscalls import enter_control_group_namespace, enter_mount_namespace
+
+Request = Mapping[str, Any]
+Spaces = Mapping[str, int]
+"""Open mount namespaces, by the role of their process."""
 
 
 class ProcessReplacedError(Exception):
@@ -38,3 +43,19 @@ def enter(namespace: int) -> int:
     enter_mount_namespace(namespace)
     os.chdir("/")
     return os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def enter_control_groups(process: Mapping[str, int]) -> None:
+    """Enter the control group namespace of a process; a kernel without them has but one.
+
+    Raises:
+        OSError: it may not be entered.
+    """
+    try:
+        descriptor = os.open(f"/proc/{process['pid']}/ns/cgroup", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        enter_control_group_namespace(descriptor)
+    finally:
+        os.close(descriptor)

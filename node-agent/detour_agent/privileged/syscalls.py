@@ -5,7 +5,7 @@ The numbers of the newer calls are the same on every architecture.
 
 import ctypes
 import os
-from typing import Final
+from typing import Any, Final
 
 OPEN_TREE: Final = 428
 MOVE_MOUNT: Final = 429
@@ -14,9 +14,12 @@ OPENAT2: Final = 437
 OPEN_TREE_CLONE: Final = 1
 OPEN_TREE_CLOEXEC: Final = os.O_CLOEXEC
 AT_EMPTY_PATH: Final = 0x1000
+AT_FDCWD: Final = -100
+RENAME_EXCHANGE: Final = 2
 MOVE_MOUNT_F_EMPTY_PATH: Final = 0x4
 MOVE_MOUNT_T_EMPTY_PATH: Final = 0x40
 CLONE_NEWNS: Final = 0x00020000
+CLONE_NEWCGROUP: Final = 0x02000000
 MNT_DETACH: Final = 2
 UMOUNT_NOFOLLOW: Final = 8
 RESOLVE_NO_MAGICLINKS: Final = 0x02
@@ -61,9 +64,33 @@ def attach_mount(mount: int, folder: int) -> None:
     _checked(_C.syscall(MOVE_MOUNT, mount, b"", folder, b"", flags), "move_mount")
 
 
+def call(number: int, what: str, *arguments: Any) -> int:
+    """Any other system call, by its number.
+
+    Raises:
+        OSError: it failed.
+    """
+    return _checked(_C.syscall(number, *arguments), what)
+
+
+def enter_control_group_namespace(namespace: int) -> None:
+    """Enter a control group namespace: paths in ``/proc/<pid>/cgroup`` are then its own."""
+    _checked(_C.setns(namespace, CLONE_NEWCGROUP), "setns")
+
+
 def enter_mount_namespace(namespace: int) -> None:
     """Enter a mount namespace; the process's root becomes that namespace's."""
     _checked(_C.setns(namespace, CLONE_NEWNS), "setns")
+
+
+def exchange_names(one: str, other: str) -> None:
+    """Have two files change places in one step (``renameat2``).
+
+    Raises:
+        OSError: one is not there, or the file system cannot (EINVAL).
+    """
+    names = (AT_FDCWD, one.encode(), AT_FDCWD, other.encode())
+    _checked(_C.renameat2(*names, RENAME_EXCHANGE), one)
 
 
 def detach_mount(name: str) -> None:

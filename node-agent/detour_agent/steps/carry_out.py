@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from detour_agent.domain.step import Action, Step
-from detour_agent.steps import commit, divert, mirror, pivot, record
+from detour_agent.steps import commit, divert, mirror, offline, pivot, record
 from detour_agent.steps.context import Pass
 
 EFFECTS: Mapping[Action, Callable[[Pass], None]] = {
@@ -21,6 +21,8 @@ EFFECTS: Mapping[Action, Callable[[Pass], None]] = {
     Action.COMMIT_PIVOT: commit.commit_pivot,
     Action.HEAL: commit.heal,
     Action.HEAL_COMPLETE: commit.heal_complete,
+    Action.COMPARE: offline.compare,
+    Action.MERGE: offline.merge,
     Action.REMOVE_OVERLAY: commit.remove_overlay,
 }
 WRITES = {Action.JOURNAL: record.journal, Action.REBUILD: record.rebuild}

@@ -8,7 +8,7 @@ from detour_agent.steps.context import Pass, elapsed_milliseconds, error_of
 
 
 def abort(work: Pass) -> None:
-    """End a running job; the guest stays on the overlay (C2, C6)."""
+    """End a running job; the guest stays on the overlay (C2, C6, L21)."""
     work.domain.abort()
 
 
@@ -17,7 +17,7 @@ def unmount(work: Pass) -> None:
     source, destination = work.record.source, work.record.destination
     if source is None or destination is None:
         raise StepFailed("IdentityUnknown", "the journal does not say which image is which")
-    work.ports.mounts.unmount_top(work.guest, work.switch.volume, destination, source)
+    work.ports.mounts.unmount_top(work.guest, work.switch.attached, destination, source)
 
 
 def commit(work: Pass) -> None:
@@ -44,18 +44,23 @@ def heal_complete(work: Pass) -> None:
 
 def remove_overlay(work: Pass) -> None:
     """Remove the overlays; the journal says done or cancelled, and it was reported (C11, L20)."""
+    # On the source's volume they are reached through the launcher's own mount of them.
+    work.ports.images.remove(work.switch.uid, work.look.overlays)
     if work.look.guest is not None:
+        # What a daemon left in QEMU that died in a call: it holds the destination open.
+        divert.clear_nodes(work)
         try:
             work.ports.mounts.hide_overlay(work.look.guest, work.switch.uid)
         except DetourError as error:
             work.memory.last_error = error_of(error)
-    work.ports.images.remove(work.switch.uid, work.look.overlays)
 
 
 def _check_path(work: Pass) -> None:
-    image = work.ports.mounts.canonical_image(work.guest, work.switch.volume)
-    if work.record.source is None or image.identity != work.record.source:
+    source, volume = work.record.source, work.switch.attached
+    image = work.ports.mounts.canonical_image(work.guest, volume)
+    if source is None or image.identity != source:
         raise StepFailed("PathChanged", "the path does not name the source any more")
+    work.ports.mounts.allow(work.guest, volume, source)
 
 
 def _timed(work: Pass, *, through_monitor: bool) -> None:

@@ -2,14 +2,17 @@
 
 import dataclasses
 
+from detour_agent.domain.budget import Room, Verdict
 from detour_agent.domain.chain import Known, OpenFile, Report
+from detour_agent.domain.converging import Course
 from detour_agent.domain.journal import Record
-from detour_agent.domain.ports import BlockDomain, Ports, Process
+from detour_agent.domain.ports import BlockDomain, OfflineMerge, Ports, Process, Volume
 from detour_agent.domain.situation import Seen, Wanted
+from detour_agent.domain.waking import Woken
 from detour_agent.errors import DetourError, NotYet, Unreachable
-from detour_crds.attachment_switch import Compute, Inspection, LastError, Node
-from detour_crds.names import IMAGE_NAME
-from detour_crds.volume_migration import Pauses
+from detour_crds.attachment_switch import Compute, Inspection, LastError, Node, VolumeMode
+from detour_crds.quantities import bytes_of
+from detour_crds.volume_migration import OverlaySpec, Pauses, Trust
 
 PRIVATE = "/var/run/kubevirt-private"
 
@@ -25,16 +28,33 @@ class Switch:
     virtual_machine: str
     compute: Compute
     node: Node
+    trust: Trust | None = None
+    overlay: OverlaySpec = dataclasses.field(default_factory=OverlaySpec)
+
+    @property
+    def attached(self) -> Volume:
+        """The volume as the launcher has it."""
+        return Volume(self.volume, block=self.compute.volume_mode is VolumeMode.BLOCK)
 
     @property
     def canonical(self) -> str:
-        """The image's path inside the launcher (KubeVirt facts 2)."""
-        return f"{PRIVATE}/vmi-disks/{self.volume}/{IMAGE_NAME}"
+        """The image's path inside the launcher."""
+        return self.attached.image
+
+    @property
+    def wanted_limit(self) -> int | None:
+        """Bytes the overlay may take by the spec, None for as many as there is room for."""
+        return bytes_of(self.overlay.limit) if self.overlay.limit else None
 
     @property
     def overlay_folder(self) -> str:
         """Where the overlays of this switch are inside the launcher."""
         return f"{PRIVATE}/detour-{self.uid[:8]}"
+
+    @property
+    def overlay_name(self) -> str:
+        """The folder of the overlays where they are on a volume."""
+        return f".detour-{self.uid}-{self.compute.attempt or 1}"
 
 
 @dataclasses.dataclass(slots=True)
@@ -43,8 +63,17 @@ class Memory:
 
     pauses: Pauses = dataclasses.field(default_factory=Pauses)
     last_error: LastError | None = None
+    tending_error: LastError | None = None
     failures: int = 0
     disagrees_since: float | None = None
+    lost_since: float | None = None
+    compared: tuple[str, str, bool] | None = None
+    """Finisher pod's uid, path of the claim, and whether its image was equal to the overlay."""
+    grown: tuple[float, int] | None = None
+    """When the overlay was looked at last, and the bytes it took."""
+    growth_rate: int | None = None
+    course: Course | None = None
+    woken: Woken = dataclasses.field(default_factory=Woken)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +90,14 @@ class Look:
     report: Report | None = None
     opened: tuple[OpenFile, ...] = ()
     inspection: Inspection | None = None
+    merge: OfflineMerge | None = None
+    """The overlay of a guest that is gone, and the image it belongs on."""
     overlays: tuple[str, ...] = ()
     """Overlay files that are there."""
     overlay_bytes: int = 0
+    room: Room | None = None
+    """The overlay's file system, None if it could not be looked at."""
+    verdict: Verdict = dataclasses.field(default_factory=Verdict)
     problem: LastError | None = None
     """Why something could not be looked at."""
 

@@ -21,7 +21,10 @@ def begin(work: Pass) -> None:
     capacity = work.domain.capacity()
     if work.look.report is None:
         raise NotYet("NotLookedAt", "the guest was not looked at")
-    found = inspection.inspect(work.look.report, work.look.known, capacity)
+    room = work.ports.images.room(work.switch.uid)
+    found = inspection.inspect(
+        work.look.report, work.look.known, capacity, room, work.switch.wanted_limit
+    )
     if found.reason != inspection.ACCEPTED:
         raise StepFailed(found.reason or "StartFailed", found.message or "")
     fresh = dataclasses.replace(
@@ -47,6 +50,8 @@ def start(work: Pass) -> None:
         ),
     )
     work.ports.mounts.expose_overlay(work.guest, work.switch.uid)
+    if record.source is not None:
+        work.ports.mounts.allow(work.guest, work.switch.attached, record.source)
     work.write(dataclasses.replace(record, tried=record.tried + 1))
     before = work.ports.clock.now()
     work.domain.snapshot(f"{work.switch.overlay_folder}/{name}")

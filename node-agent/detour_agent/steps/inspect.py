@@ -1,19 +1,24 @@
 """Looks at one switch: journal, processes, libvirt, QEMU, mounts; changes nothing."""
 
 import dataclasses
+import posixpath
 
 from detour_agent.domain import chain, inspection, journal
+from detour_agent.domain.budget import Room
 from detour_agent.domain.chain import Known, OpenFile, Report
 from detour_agent.domain.journal import Record
-from detour_agent.domain.ports import BlockDomain, ImageFile, Ports, Process
+from detour_agent.domain.ports import BlockDomain, ImageFile, Place, Ports, Process
 from detour_agent.domain.situation import Job, Libvirt, PathImage, Seen, Target, Wanted
 from detour_agent.errors import DetourError, InvariantBroken, NotYet, Unreachable
+from detour_agent.steps import inspect_stopped
 from detour_agent.steps.context import Look, Memory, Switch, error_of
 from detour_crds.attachment_switch import Inspection, LastError, Node, Order, Qemu, Stage, Top
+from detour_crds.names import FINISHER_SOURCE_PATH, HOLDER_OVERLAY_PATH
+from detour_crds.volume_migration import OverlayPlace
 
 SETTLE_SECONDS = 5.0
-"""How long libvirt and QEMU must disagree before it counts: a call may still be under way in the
-daemon, and its own end is better than any cure."""
+"""How long libvirt and QEMU must disagree, or a job be lost, before it counts: a call may still be
+under way in the daemon, and its own end is better than any cure."""
 UNBEGUN = (None, Stage.MISSING, Stage.NONE)
 
 
@@ -34,16 +39,21 @@ def look(switch: Switch, ports: Ports, memory: Memory) -> Look:
     Raises:
         InvariantBroken: the journal cannot be read or belongs to another attempt.
     """
+    place, wanted = place_of(switch, ports), wanted_of(switch)
+    ports.images.settle(switch.uid, place)
     record = _record(switch, ports)
-    wanted = wanted_of(switch)
-    overlays = ports.images.found(switch.uid)
+    if record is None and wanted.ever_reported and place is not None and place.process is None:
+        return _blind(switch, wanted)
+    overlays = _overlays(switch, ports)
+    room = _room(switch, ports)
     base = Look(
         wanted=wanted,
         seen=_unseen(record, overlays),
         record=record,
         known=_known(switch, record, None, None),
-        overlays=overlays,
-        overlay_bytes=_overlay_bytes(switch, ports, overlays),
+        overlays=overlays or (),
+        overlay_bytes=_overlay_bytes(switch, ports, overlays or ()),
+        room=room,
     )
     try:
         return _look_at_guest(base, switch, ports, memory)
@@ -57,6 +67,7 @@ def wanted_of(switch: Switch) -> Wanted:
     node = switch.node if switch.node.token == switch.compute.token else Node()
     return Wanted(
         order=order,
+        trust=switch.trust,
         reported=node.reached or Order.NONE,
         ever_reported=node.stage not in UNBEGUN,
     )
@@ -75,14 +86,87 @@ def _record(switch: Switch, ports: Ports) -> Record | None:
     )
 
 
-def _unseen(record: Record | None, overlays: tuple[str, ...]) -> Seen:
+def place_of(switch: Switch, ports: Ports) -> Place | None:
+    """The volume that the overlays are on by the spec, and who has it mounted now."""
+    if switch.overlay.where is OverlayPlace.NODE_LOCAL:
+        return None
+    compute = switch.compute
+    pod = compute.launcher_pod.uid if compute.launcher_pod else None
+    try:
+        guest = ports.processes.find_guest(pod or "", compute.domain or "")
+    except Unreachable:
+        guest = None
+    if guest is None:
+        return _place_without_guest(switch, ports)
+    if switch.overlay.where is OverlayPlace.CLAIM:
+        return _place_on_claim(switch, ports)
+    return Place(
+        process=guest,
+        base=posixpath.dirname(switch.canonical),
+        name=switch.overlay_name,
+        exposed=switch.overlay_folder,
+        with_source=True,
+    )
+
+
+def _place_without_guest(switch: Switch, ports: Ports) -> Place:
+    """On a claim that the finisher has mounted, once there is one."""
+    beside = switch.overlay.where is OverlayPlace.SOURCE_VOLUME
+    pod = switch.compute.finisher_pod
+    try:
+        finisher = ports.processes.find_finisher(pod.uid or "") if pod else None
+    except Unreachable:
+        finisher = None
+    return Place(
+        process=finisher,
+        base=FINISHER_SOURCE_PATH if beside else HOLDER_OVERLAY_PATH,
+        name=switch.overlay_name,
+        with_source=beside,
+    )
+
+
+def _place_on_claim(switch: Switch, ports: Ports) -> Place:
+    pod = switch.compute.overlay_pod
+    try:
+        holder = ports.processes.find_overlay_holder(pod.uid or "") if pod else None
+    except Unreachable:
+        holder = None
+    return Place(process=holder, base=HOLDER_OVERLAY_PATH, name=switch.overlay_name)
+
+
+def _blind(switch: Switch, wanted: Wanted) -> Look:
+    """On another node than the one that began: the journal is where nobody has mounted it yet.
+
+    An unreachable journal is no missing one: the stage is what was reported last.
+    """
+    seen = _unseen(None, None)
+    return Look(
+        wanted=wanted,
+        seen=dataclasses.replace(seen, stage=switch.node.stage or Stage.MISSING),
+        record=None,
+        known=_known(switch, None, None, None),
+        problem=LastError(reason="JournalUnreachable", message="waiting for the overlay's volume"),
+    )
+
+
+def _overlays(switch: Switch, ports: Ports) -> tuple[str, ...] | None:
+    """The overlay files that are there, None where it cannot be known."""
+    try:
+        return ports.images.found(switch.uid)
+    except Unreachable:
+        return None
+
+
+def _unseen(record: Record | None, overlays: tuple[str, ...] | None) -> Seen:
+    """What is known without the guest; an overlay that cannot be looked for is where it was."""
+    journalled = record.overlays if record else ()
     return Seen(
         qemu=Qemu.UNKNOWN,
         top=Top.UNKNOWN,
         stage=record.stage if record else Stage.MISSING,
         job=Job.UNKNOWN,
         path=PathImage.UNKNOWN,
-        overlay_present=bool(overlays),
+        overlay_present=bool(journalled if overlays is None else overlays),
         overlay_handed=journal.overlay_handed(record) if record else True,
         healing=record.healing if record else False,
         tries_left=journal.start_tries_left(record) if record else True,
@@ -91,6 +175,13 @@ def _unseen(record: Record | None, overlays: tuple[str, ...]) -> Seen:
 
 def _overlay_bytes(switch: Switch, ports: Ports, overlays: tuple[str, ...]) -> int:
     return sum(ports.images.allocated_bytes(switch.uid, name) for name in overlays)
+
+
+def _room(switch: Switch, ports: Ports) -> Room | None:
+    try:
+        return ports.images.room(switch.uid)
+    except Unreachable:
+        return None
 
 
 def _known(
@@ -121,7 +212,8 @@ def _look_at_guest(base: Look, switch: Switch, ports: Ports, memory: Memory) -> 
     process = ports.processes.find_guest(compute.launcher_pod.uid, compute.domain)
     if process is None:
         seen = dataclasses.replace(base.seen, qemu=Qemu.GONE)
-        return dataclasses.replace(base, seen=seen)
+        gone = dataclasses.replace(base, seen=seen)
+        return inspect_stopped.look(gone, switch, ports, memory)
     running = dataclasses.replace(
         base, guest=process, seen=dataclasses.replace(base.seen, qemu=Qemu.RUNNING)
     )
@@ -138,7 +230,7 @@ def _ask(process: Process, switch: Switch, ports: Ports, name: str) -> _Guest:
     report = domain.report()
     opened = ports.processes.opened(process)
     try:
-        canonical = ports.mounts.canonical_image(process, switch.volume)
+        canonical = ports.mounts.canonical_image(process, switch.attached)
     except Unreachable:
         canonical = None
     return _Guest(
@@ -153,7 +245,7 @@ def _understand(base: Look, guest: _Guest, switch: Switch, ports: Ports, memory:
     top = chain.top_image(monitor, guest.opened, known) if monitor else Top.FOREIGN
     writable = chain.holds(guest.opened, known.source, writable=True)
     path = chain.path_image(guest.canonical.identity if guest.canonical else None, known)
-    job = chain.job_state(guest.report, guest.opened, known)
+    job = _job(guest, known, ports, memory)
     seen = dataclasses.replace(
         base.seen,
         top=top,
@@ -174,7 +266,7 @@ def _understand(base: Look, guest: _Guest, switch: Switch, ports: Ports, memory:
         domain=guest.domain,
         report=guest.report,
         opened=guest.opened,
-        inspection=_inspection(base, guest, known),
+        inspection=_inspection(base, switch, guest, known),
         problem=problem,
     )
 
@@ -192,7 +284,8 @@ def _destination(
         holder = ports.processes.find_holder(pod.uid)
         if holder is None:
             raise NotYet("HolderNotFound", f"no process of the holder pod {pod.name} was found")
-        return holder, ports.mounts.destination_image(holder), None
+        block = switch.attached.block
+        return holder, ports.mounts.destination_image(holder, block=block), None
     except DetourError as error:
         return None, None, error_of(error)
 
@@ -230,9 +323,24 @@ def _agreement(report: Report, ports: Ports, memory: Memory) -> Libvirt:
     return Libvirt.STALE if old else Libvirt.SETTLING
 
 
-def _inspection(base: Look, guest: _Guest, known: Known) -> Inspection | None:
+def _job(guest: _Guest, known: Known, ports: Ports, memory: Memory) -> Job:
+    """A job that has just come or is about to go is seen in parts as well: lost is what lasts."""
+    job = chain.job_state(guest.report, guest.opened, known)
+    if job is not Job.LOST:
+        memory.lost_since = None
+        return job
+    now = ports.clock.now()
+    if memory.lost_since is None:
+        memory.lost_since = now
+    return job if now - memory.lost_since >= SETTLE_SECONDS else Job.ENDING
+
+
+def _inspection(base: Look, switch: Switch, guest: _Guest, known: Known) -> Inspection | None:
     """Only before anything is ordered: later the chain is ours and no longer plain."""
-    if base.wanted.order is not Order.NONE or base.seen.stage not in UNBEGUN:
+    begun = base.wanted.order is not Order.NONE or base.seen.stage not in UNBEGUN
+    # A claim of the overlay's own is made after this, as large as it has to be.
+    to_be_made = switch.overlay.where is OverlayPlace.CLAIM and switch.compute.overlay_pod is None
+    if begun or (base.room is None and not to_be_made):
         return None
     capacity = guest.domain.capacity() if guest.report.disk is not None else 0
-    return inspection.inspect(guest.report, known, capacity)
+    return inspection.inspect(guest.report, known, capacity, base.room, switch.wanted_limit)

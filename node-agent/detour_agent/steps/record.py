@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from detour_agent.domain import budget
 from detour_agent.domain.chain import is_overlay
 from detour_agent.domain.journal import Record
 from detour_agent.steps.context import Pass
@@ -13,13 +14,28 @@ HEALED = frozenset({Stage.OVERLAY, Stage.CANCEL, Stage.CANCELLED, Stage.START})
 
 def journal(work: Pass, stage: Stage) -> None:
     """Move the record to a stage (rows L5, L7, L11, L14, L16, L18, C1, C6, C8, C9, H3, H4)."""
+    _flush_before(work, stage)
     healing = work.record.healing and stage not in HEALED
     work.write(dataclasses.replace(work.record, stage=stage, healing=healing))
 
 
 def rebuild(work: Pass, stage: Stage) -> None:
     """Write a journal from what is seen, where none is there (row J1)."""
+    _flush_before(work, stage)
     work.write(dataclasses.replace(blank(work), stage=stage, overlays=_overlays(work)))
+
+
+def _flush_before(work: Pass, stage: Stage) -> None:
+    """Whoever reads the stage ``overlay`` may take a snapshot of the source's volume.
+
+    QEMU has flushed the image when it took the overlay, unless the guest's cache mode keeps it
+    from that.
+    """
+    if stage is not Stage.OVERLAY:
+        return
+    mounts, volume = work.ports.mounts, work.switch.attached
+    found = work.look.known.source or mounts.canonical_image(work.guest, volume).identity
+    mounts.flush(work.guest, volume, found)
 
 
 def blank(work: Pass) -> Record:
@@ -37,7 +53,18 @@ def blank(work: Pass) -> Record:
         source=known.source,
         destination=known.destination,
         virtual_size_bytes=size or work.domain.capacity(),
+        limit_bytes=_limit(work),
     )
+
+
+def _limit(work: Pass) -> int:
+    """What an overlay may take; one that is there may grow by what there is room for."""
+    there = work.look.overlay_bytes
+    if work.look.room is None:
+        return work.switch.wanted_limit or 0
+    wanted = work.switch.wanted_limit
+    more = budget.spare(work.look.room, there)
+    return there + more if wanted is None else min(wanted, there + more)
 
 
 def _overlays(work: Pass) -> tuple[str, ...]:

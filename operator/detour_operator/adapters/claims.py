@@ -1,5 +1,6 @@
 """PersistentVolumeClaims, their sizes in bytes, and who uses them."""
 
+import dataclasses
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,9 +9,35 @@ from kubernetes.utils.quantity import parse_quantity
 
 from detour_crds import names
 from detour_operator.adapters.client import Api, Json
-from detour_operator.adapters.resources import CLAIMS, PODS, STORAGE_CLASSES
+from detour_operator.adapters.resources import CLAIMS, DATA_VOLUMES, EVENTS, PODS
 
 ENDED = ("Succeeded", "Failed")
+GROUPS = {"VolumeSnapshot": {"apiGroup": "snapshot.storage.k8s.io"}}
+"""A claim is of the core group, which goes without saying."""
+PROVISIONING_FAILED = "ProvisioningFailed"
+"""Of csi-provisioner's events
+(https://github.com/kubernetes-sigs/sig-storage-lib-external-provisioner)."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class NewClaim:
+    """A claim to create; it is owned by nobody.
+
+    Attributes:
+        created_for: uid of the migration.
+        data_source: kind and name of what the storage is to make it from, in its namespace.
+        token: the attempt that is asked for under, where there is such a source.
+    """
+
+    namespace: str
+    name: str
+    storage_class: str | None
+    access_modes: tuple[str, ...]
+    size: str
+    created_for: str
+    block: bool = False
+    data_source: tuple[str, str] | None = None
+    token: str = ""
 
 
 def get(api: Api, namespace: str, name: str) -> Json | None:
@@ -18,25 +45,68 @@ def get(api: Api, namespace: str, name: str) -> Json | None:
     return api.get(CLAIMS, namespace, name)
 
 
-def create(
+def create(api: Api, claim: NewClaim) -> None:
+    """Create a claim in the volume mode Filesystem, or Block.
+
+    Raises:
+        AlreadyExists: a claim of this name exists.
+    """
+    api.create(CLAIMS, claim.namespace, manifest(claim))
+
+
+def manifest(claim: NewClaim) -> Json:
+    """The claim as it is sent to the API."""
+    spec: Json = {
+        "accessModes": list(claim.access_modes),
+        "volumeMode": "Block" if claim.block else "Filesystem",
+        "resources": {"requests": {"storage": claim.size}},
+    }
+    annotations = {names.DESTINATION_OF_ANNOTATION: claim.created_for}
+    if claim.storage_class is not None:
+        spec["storageClassName"] = claim.storage_class
+    if claim.data_source is not None:
+        kind, name = claim.data_source
+        spec["dataSource"] = {"kind": kind, "name": name, **GROUPS.get(kind, {})}
+        annotations[names.TOKEN_ANNOTATION] = claim.token
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {
+            "name": claim.name,
+            "namespace": claim.namespace,
+            "annotations": annotations,
+        },
+        "spec": spec,
+    }
+
+
+def why_not_provisioned(api: Api, namespace: str, uid: str) -> str | None:
+    """The provisioner's last word on why it could not make the claim's volume; None if none."""
+    selector = f"involvedObject.uid={uid},reason={PROVISIONING_FAILED}"
+    found = api.list(EVENTS, namespace, field_selector=selector)
+    last = max(found, key=lambda event: str(event.get("lastTimestamp") or ""), default=None)
+    return None if last is None else str(last.get("message") or PROVISIONING_FAILED)
+
+
+def create_for_overlay(
     api: Api,
     namespace: str,
     name: str,
     *,
     storage_class: str | None,
-    access_modes: tuple[str, ...],
-    size: str,
-    created_for: str,
+    access_mode: str,
+    size: int,
+    switch_uid: str,
 ) -> None:
-    """Create a claim in the volume mode Filesystem; it is owned by nobody.
+    """Create a claim with a file system of at least ``size`` bytes; it is owned by nobody.
 
     Raises:
         AlreadyExists: a claim of this name exists.
     """
     spec: Json = {
-        "accessModes": list(access_modes),
+        "accessModes": [access_mode],
         "volumeMode": "Filesystem",
-        "resources": {"requests": {"storage": size}},
+        "resources": {"requests": {"storage": str(size)}},
     }
     if storage_class is not None:
         spec["storageClassName"] = storage_class
@@ -46,11 +116,69 @@ def create(
         "metadata": {
             "name": name,
             "namespace": namespace,
-            "annotations": {names.DESTINATION_OF_ANNOTATION: created_for},
+            "labels": {names.COMPONENT_LABEL: "overlay"},
+            "annotations": {names.OVERLAY_OF_ANNOTATION: switch_uid},
         },
         "spec": spec,
     }
     api.create(CLAIMS, namespace, body)
+
+
+def mark_superseded(api: Api, claim: Json, disk: str, by: str) -> None:
+    """Mark a claim as a stale image of a disk (``<virtual machine>/<volume>``), and where it is.
+
+    Raises:
+        Conflict: the claim was changed since it was read, or is another one.
+    """
+    _mark(api, claim, label="true", disk=disk, by=by)
+
+
+def take_mark_off(api: Api, claim: Json) -> None:
+    """Take that mark off again.
+
+    Raises:
+        Conflict: the claim was changed since it was read, or is another one.
+    """
+    _mark(api, claim, label=None, disk=None, by=None)
+
+
+def _mark(api: Api, claim: Json, *, label: str | None, disk: str | None, by: str | None) -> None:
+    metadata = claim["metadata"]
+    patch = {
+        "metadata": {
+            "uid": metadata["uid"],
+            "labels": {names.SUPERSEDED_LABEL: label},
+            "annotations": {
+                names.SUPERSEDED_FOR_ANNOTATION: disk,
+                names.SUPERSEDED_BY_ANNOTATION: by,
+            },
+        }
+    }
+    api.merge_patch(
+        CLAIMS,
+        metadata["namespace"],
+        metadata["name"],
+        patch,
+        resource_version=metadata["resourceVersion"],
+    )
+
+
+def delete(api: Api, namespace: str, name: str, uid: str) -> None:
+    """Delete this very claim; pods that still have it keep it until they end.
+
+    Raises:
+        Conflict: the claim of this name is another one.
+    """
+    api.delete(CLAIMS, namespace, name, uid=uid)
+
+
+def delete_data_volume(api: Api, namespace: str, name: str, uid: str) -> None:
+    """Delete this very DataVolume; its claim goes with it, as CDI's owner reference says.
+
+    Raises:
+        Conflict: the DataVolume of this name is another one.
+    """
+    api.delete(DATA_VOLUMES, namespace, name, uid=uid)
 
 
 def pods_using(api: Api, namespace: str, name: str) -> Iterator[str]:
@@ -60,9 +188,15 @@ def pods_using(api: Api, namespace: str, name: str) -> Iterator[str]:
             yield pod["metadata"]["name"]
 
 
-def storage_class_exists(api: Api, name: str) -> bool:
-    """Whether there is a storage class of that name."""
-    return api.get(STORAGE_CLASSES, None, name) is not None
+def nodes_using(api: Api, namespace: str, name: str) -> set[str]:
+    """The nodes of the pods that have the claim and have not ended."""
+    return {
+        pod["spec"]["nodeName"]
+        for pod in api.list(PODS, namespace)
+        if pod.get("status", {}).get("phase") not in ENDED
+        and name in _claims_of(pod)
+        and pod.get("spec", {}).get("nodeName")
+    }
 
 
 def bytes_of(quantity: str) -> int:

@@ -36,7 +36,7 @@ class Events:
         except AlreadyExists:
             return
         except DetourError as error:
-            log.warning("Could not write the event %s: %s", reason, error)
+            log.warning("Could not write the event %s (%s): %s", reason, message, error)
 
 
 def _event(

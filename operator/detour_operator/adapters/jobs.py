@@ -9,22 +9,30 @@ import json
 from typing import Any
 
 from detour_crds import names
+from detour_crds.volume_migration import Verify
 from detour_operator.adapters.client import Api, Json
 from detour_operator.adapters.resources import JOBS, PODS
 
-TOKEN_ANNOTATION = f"{names.GROUP}/token"
-SWITCH_UID_ANNOTATION = f"{names.GROUP}/switch-uid"
 COPIER = "copier"
 FINAL_EXIT_CODE = 3
 """The copier's exit code for what trying again does not mend (``detour_copier.__main__``)."""
 BACKOFF_LIMIT = 3
+DISK_GROUP = 6
+"""The group ``disk`` of most distributions: https://wiki.debian.org/SystemGroups."""
 LOG_LINES = 3
 LOG_BYTES = 4096
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CopyJob:
-    """A copy Job to create; ``owner`` is the reference to its migration."""
+    """A copy Job to create; ``owner`` is the reference to its migration.
+
+    ``node`` and ``size_bytes`` are None for the disk of a stopped machine: the claims say where
+    the copier can run, and the image how large it is. Unless it ``copies``, somebody else has done
+    that, and the Job sees that the image is there; or, with ``look``, it sees that the destination
+    is empty, to which it cannot write. ``bytes_per_second`` limits what is copied, and what is
+    read to compare it (``verify``).
+    """
 
     name: str
     namespace: str
@@ -32,13 +40,28 @@ class CopyJob:
     owner: Json
     image: str
     image_pull_policy: str
-    node: str
+    node: str | None
     source_claim: str
     destination_claim: str
-    size_bytes: int
+    size_bytes: int | None
     se_linux_level: str
     switch_uid: str
     token: str
+    method: str
+    copies: bool = True
+    verify: Verify = Verify.NONE
+    bytes_per_second: int | None = None
+    block: bool = False
+    look: bool = False
+
+    @property
+    def reads_source(self) -> bool:
+        """Whether its pod has the source.
+
+        To copy it, or to compare it; and of a stopped machine in any case, as the source says
+        where the pod can run: elsewhere the storage could not make the destination from it.
+        """
+        return self.copies or self.verify is not Verify.NONE or self.node is None
 
 
 def of_migration(api: Api, namespace: str, migration: str) -> list[Json]:
@@ -101,7 +124,13 @@ def manifest(job: CopyJob) -> Json:
             "name": job.name,
             "namespace": job.namespace,
             "labels": labels,
-            "annotations": {TOKEN_ANNOTATION: job.token, SWITCH_UID_ANNOTATION: job.switch_uid},
+            "annotations": {
+                names.TOKEN_ANNOTATION: job.token,
+                names.SWITCH_UID_ANNOTATION: job.switch_uid,
+                names.METHOD_ANNOTATION: job.method,
+                names.VERIFY_ANNOTATION: job.verify,
+                **({names.LOOK_ANNOTATION: "true"} if job.look else {}),
+            },
             "ownerReferences": [job.owner],
         },
         "spec": {
@@ -129,6 +158,9 @@ def _pod(job: CopyJob) -> Json:
         "fsGroupChangePolicy": "OnRootMismatch",
         "seccompProfile": {"type": "RuntimeDefault"},
     }
+    if job.block:
+        # Devices belong to this group unless the container runtime gives them to the user.
+        security["supplementalGroups"] = [DISK_GROUP]
     if job.se_linux_level:
         security["seLinuxOptions"] = {"level": job.se_linux_level}
     return {
@@ -136,14 +168,19 @@ def _pod(job: CopyJob) -> Json:
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": security,
-        "affinity": {"nodeAffinity": _on_node(job.node)},
+        **({"affinity": {"nodeAffinity": _on_node(job.node)}} if job.node else {}),
         "tolerations": [{"operator": "Exists", "effect": "NoSchedule"}],
         "containers": [_container(job)],
-        "volumes": [
-            _volume("source", job.source_claim),
-            _volume("destination", job.destination_claim),
-        ],
+        "volumes": _volumes(job),
     }
+
+
+def _volumes(job: CopyJob) -> list[Json]:
+    # A device can be kept from being written to here alone, a file at its mount, too.
+    destination = _volume("destination", job.destination_claim, read_only=job.look and job.block)
+    if not job.reads_source:
+        return [destination]
+    return [_volume("source", job.source_claim, read_only=job.block), destination]
 
 
 def _on_node(node: str) -> Json:
@@ -158,11 +195,7 @@ def _container(job: CopyJob) -> Json:
         "name": COPIER,
         "image": job.image,
         "imagePullPolicy": job.image_pull_policy,
-        "command": ["python3", "-m", "detour_copier", "--size-bytes", str(job.size_bytes)],
-        "volumeMounts": [
-            {"name": "source", "mountPath": names.COPIER_SOURCE_PATH, "readOnly": True},
-            {"name": "destination", "mountPath": names.COPIER_DESTINATION_PATH},
-        ],
+        **_work(job),
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "capabilities": {"drop": ["ALL"]},
@@ -175,8 +208,41 @@ def _container(job: CopyJob) -> Json:
     }
 
 
-def _volume(name: str, claim: str) -> Json:
-    return {"name": name, "persistentVolumeClaim": {"claimName": claim}}
+def _options(job: CopyJob) -> list[str]:
+    limit = job.bytes_per_second
+    return [
+        *([] if job.size_bytes is None else ["--size-bytes", str(job.size_bytes)]),
+        *([] if job.copies else ["--look" if job.look else "--check"]),
+        *([] if job.verify is Verify.NONE else ["--verify"]),
+        *([] if limit is None else ["--bytes-per-second", str(limit)]),
+    ]
+
+
+def _work(job: CopyJob) -> Json:
+    command = ["python3", "-m", "detour_copier", *_options(job)]
+    if job.block:
+        devices = [
+            {"name": "source", "devicePath": names.COPIER_SOURCE_DEVICE},
+            {"name": "destination", "devicePath": names.COPIER_DESTINATION_DEVICE},
+        ]
+        used = devices if job.reads_source else devices[1:]
+        return {"command": [*command, "--block"], "volumeDevices": used}
+    mounts = [
+        {"name": "source", "mountPath": names.COPIER_SOURCE_PATH, "readOnly": True},
+        {
+            "name": "destination",
+            "mountPath": names.COPIER_DESTINATION_PATH,
+            **({"readOnly": True} if job.look else {}),
+        },
+    ]
+    return {"command": command, "volumeMounts": mounts if job.reads_source else mounts[1:]}
+
+
+def _volume(name: str, claim: str, *, read_only: bool = False) -> Json:
+    source: Json = {"claimName": claim}
+    if read_only:
+        source["readOnly"] = True
+    return {"name": name, "persistentVolumeClaim": source}
 
 
 def _selector(migration: str) -> str:

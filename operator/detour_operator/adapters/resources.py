@@ -31,10 +31,24 @@ ATTACHMENT_SWITCHES: Final = Resource(
     group=names.GROUP, version=names.VERSION, plural=names.ATTACHMENT_SWITCHES
 )
 CLAIMS: Final = Resource(group="", version="v1", plural="persistentvolumeclaims")
+NODES: Final = Resource(group="", version="v1", plural="nodes")
+NAMESPACES: Final = Resource(group="", version="v1", plural="namespaces")
 PODS: Final = Resource(group="", version="v1", plural="pods")
 EVENTS: Final = Resource(group="", version="v1", plural="events")
 JOBS: Final = Resource(group="batch", version="v1", plural="jobs")
+BUDGETS: Final = Resource(group="policy", version="v1", plural="poddisruptionbudgets")
 STORAGE_CLASSES: Final = Resource(group="storage.k8s.io", version="v1", plural="storageclasses")
+VOLUMES: Final = Resource(group="", version="v1", plural="persistentvolumes")
+SNAPSHOTS: Final = Resource(
+    group="snapshot.storage.k8s.io", version="v1", plural="volumesnapshots"
+)
+SNAPSHOT_CLASSES: Final = Resource(
+    group="snapshot.storage.k8s.io", version="v1", plural="volumesnapshotclasses"
+)
+STORAGE_PROFILES: Final = Resource(
+    group="cdi.kubevirt.io", version="v1beta1", plural="storageprofiles"
+)
+DATA_VOLUMES: Final = Resource(group="cdi.kubevirt.io", version="v1beta1", plural="datavolumes")
 VIRTUAL_MACHINES: Final = Resource(group="kubevirt.io", version="v1", plural="virtualmachines")
 INSTANCES: Final = Resource(group="kubevirt.io", version="v1", plural="virtualmachineinstances")
 LIVE_MIGRATIONS: Final = Resource(

@@ -10,6 +10,7 @@ from detour_crds.attachment_switch import (
     Position,
 )
 from detour_crds.serialise import parse, serialise
+from detour_crds.volume_migration import Trust
 from detour_operator.adapters.client import Api, Json
 from detour_operator.adapters.resources import ATTACHMENT_SWITCHES
 from detour_operator.reconcile.objects import Meta, meta_of
@@ -46,6 +47,15 @@ def in_namespace(api: Api, namespace: str) -> tuple[FoundSwitch, ...]:
     return tuple(read(raw) for raw in api.list(ATTACHMENT_SWITCHES, namespace))
 
 
+def everywhere(api: Api) -> tuple[FoundSwitch, ...]:
+    """All switches of the cluster.
+
+    Raises:
+        Gone: the kind is not installed.
+    """
+    return tuple(read(raw) for raw in api.list(ATTACHMENT_SWITCHES, None))
+
+
 def create(
     api: Api, namespace: str, name: str, spec: AttachmentSwitchSpec, owner: dict[str, Any]
 ) -> None:
@@ -61,6 +71,43 @@ def create(
         "spec": serialise(spec),
     }
     api.create(ATTACHMENT_SWITCHES, namespace, body)
+
+
+def delete(api: Api, switch: Meta) -> None:
+    """Ask for the deletion of this very switch, which its finalizer lets go at its end.
+
+    Raises:
+        Conflict: the switch of that name is another one.
+    """
+    api.delete(ATTACHMENT_SWITCHES, switch.namespace, switch.name, uid=switch.uid)
+
+
+def set_trust(api: Api, switch: Meta, trust: Trust) -> None:
+    """Tell this very switch which image a person trusts; once set it stays.
+
+    Raises:
+        Conflict: the switch of that name is another one.
+        Refused: another one was set.
+    """
+    operations = [
+        {"op": "test", "path": "/metadata/uid", "value": switch.uid},
+        {"op": "add", "path": "/spec/trust", "value": trust.value},
+    ]
+    api.json_patch(ATTACHMENT_SWITCHES, switch.namespace, switch.name, operations)
+
+
+def name_destination(api: Api, switch: Meta, claim: str) -> None:
+    """Have this very switch name the claim; once named it stays.
+
+    Raises:
+        Conflict: the switch of that name is another one.
+        Refused: it names another claim.
+    """
+    operations: list[dict[str, Any]] = [
+        {"op": "test", "path": "/metadata/uid", "value": switch.uid},
+        {"op": "add", "path": "/spec/destination", "value": {"claimName": claim}},
+    ]
+    api.json_patch(ATTACHMENT_SWITCHES, switch.namespace, switch.name, operations)
 
 
 def set_position(api: Api, switch: Meta, position: Position) -> None:

@@ -1,10 +1,15 @@
 """VirtualMachines, read only: which claim each volume is on."""
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from detour_operator.adapters.client import Api, Json
 from detour_operator.adapters.resources import VIRTUAL_MACHINES
+
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+"""Client-side apply notes its manifest here
+(https://kubernetes.io/docs/reference/labels-annotations-taints/)."""
 
 
 def get(api: Api, namespace: str, name: str) -> Json | None:
@@ -20,6 +25,16 @@ def claims_of(machine: Mapping[str, Any]) -> dict[str, str | None]:
     """
     spec = machine.get("spec", {}).get("template", {}).get("spec", {})
     return {volume["name"]: _claim(volume) for volume in spec.get("volumes") or []}
+
+
+def applied_claims_of(machine: Mapping[str, Any]) -> dict[str, str | None]:
+    """The same, of the manifest that was applied last; empty where none was noted."""
+    noted = (machine["metadata"].get("annotations") or {}).get(LAST_APPLIED)
+    try:
+        applied = json.loads(noted or "{}")
+        return claims_of(applied)
+    except (ValueError, TypeError, AttributeError, KeyError):
+        return {}  # anybody may write an annotation
 
 
 def using(api: Api, namespace: str, claim: str) -> Iterator[str]:

@@ -57,6 +57,83 @@ class DeleteHolder:
     uid: str
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CreateOverlayClaim:
+    """Create the claim that the overlay is to be on; ``size`` in bytes."""
+
+    storage_class: str | None
+    access_mode: str
+    size: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DeleteOverlayClaim:
+    """Delete that claim."""
+
+    uid: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CreateOverlayPod:
+    """Create the pod that keeps that claim attached to the node."""
+
+    claim: str
+    node: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DeleteOverlayPod:
+    """Delete that pod."""
+
+    uid: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CreateFinisher:
+    """Create the pod that keeps the claims of a guest that has stopped, on this node.
+
+    Without a node it is one that has them all, but never the lost one.
+    """
+
+    source: str
+    destination: str | None
+    overlay: str | None = None
+    node: str | None = None
+    lost: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DeleteFinisher:
+    """Delete that pod."""
+
+    uid: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DeleteLauncher:
+    """Delete the launcher pod on a node that somebody has declared to be out of service.
+
+    Kubernetes would do it by itself, and the lock refuses it that.
+    """
+
+    name: str
+    uid: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CreateBudget:
+    """Create the budget that has evictions of an instance's pod wait."""
+
+    instance: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DeleteBudget:
+    """Delete that budget."""
+
+    uid: str
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class HandInstance:
     """Point the instance's volume from one claim at another, as KubeVirt's controller."""
@@ -84,6 +161,19 @@ class HandMachine:
     live: bool
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class MarkSuperseded:
+    """Mark the source claim as a stale image of a disk (recovery rule R10)."""
+
+    disk: str
+    by: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TakeMarkOff:
+    """Take such a mark off the destination claim."""
+
+
 Action = (
     AddFinalizer
     | RemoveFinalizer
@@ -93,7 +183,18 @@ Action = (
     | CloseFence
     | CreateHolder
     | DeleteHolder
+    | CreateOverlayClaim
+    | DeleteOverlayClaim
+    | CreateOverlayPod
+    | DeleteOverlayPod
+    | CreateFinisher
+    | DeleteFinisher
+    | DeleteLauncher
+    | CreateBudget
+    | DeleteBudget
     | HandInstance
     | FinishInstance
     | HandMachine
+    | MarkSuperseded
+    | TakeMarkOff
 )

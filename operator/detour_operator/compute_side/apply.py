@@ -3,16 +3,34 @@
 Nobody's return code is believed: that an action had its effect is for the next pass to see.
 """
 
-from detour_crds.attachment_switch import ObjectRef
+import contextlib
+
+from detour_crds.attachment_switch import Compute, ObjectRef, VolumeMode
 from detour_crds.names import SWITCH_FINALIZER
-from detour_operator.adapters import instances, pods, stored, virtual_machine_handover
+from detour_operator.adapters import (
+    budgets,
+    claims,
+    instances,
+    pods,
+    stored,
+    virtual_machine_handover,
+)
 from detour_operator.adapters.client import Api, Json
 from detour_operator.adapters.events import Events
 from detour_operator.adapters.resources import ATTACHMENT_SWITCHES
-from detour_operator.compute_side import actions, handover
+from detour_operator.compute_side import actions, budget, handover, overlay_claim
+from detour_operator.compute_side.finisher import Finisher, finisher_name
+from detour_operator.compute_side.finisher import manifest as finisher_manifest
 from detour_operator.compute_side.gather import Documents
-from detour_operator.compute_side.holder import Holder, holder_name, manifest
-from detour_operator.errors import Conflict, StepFailed
+from detour_operator.compute_side.holder import (
+    Holder,
+    holder_budget,
+    holder_name,
+    manifest,
+    overlay_pod_name,
+)
+from detour_operator.errors import AlreadyExists, Conflict, StepFailed
+from detour_operator.reconcile.objects import owner_reference
 from detour_operator.settings import Settings
 
 
@@ -28,7 +46,7 @@ class Apply:
         self._namespace = found.switch.meta.namespace
         self._volume = found.switch.spec.volume
 
-    def action(self, action: actions.Action) -> None:  # noqa: C901 - one line per action
+    def action(self, action: actions.Action) -> None:  # noqa: C901, PLR0912 - one line each
         """Carry one action out.
 
         Raises:
@@ -53,19 +71,42 @@ class Apply:
                 self._create_holder(claim, node)
             case actions.DeleteHolder(uid):
                 pods.delete(self._api, self._namespace, holder_name(self._meta.uid), uid)
+            case actions.CreateOverlayClaim():
+                self._create_overlay_claim(action)
+            case actions.DeleteOverlayClaim(uid):
+                claims.delete(
+                    self._api, self._namespace, overlay_claim.claim_name(self._meta.uid), uid
+                )
+            case actions.CreateOverlayPod(claim, node):
+                self._create_holder(claim, node, overlay=True)
+            case actions.DeleteOverlayPod(uid):
+                pods.delete(self._api, self._namespace, overlay_pod_name(self._meta.uid), uid)
+            case actions.CreateFinisher():
+                self._create_finisher(action)
+            case actions.DeleteFinisher(uid):
+                pods.delete(self._api, self._namespace, finisher_name(self._meta.uid), uid)
+            case actions.DeleteLauncher(name, uid):
+                pods.delete(self._api, self._namespace, name, uid)
+            case actions.CreateBudget(instance):
+                self._create_budget(instance)
+            case actions.DeleteBudget(uid):
+                name = budget.budget_name(self._meta.name)
+                budgets.delete(self._api, self._namespace, name, uid)
             case actions.HandInstance():
                 self._hand_instance(action)
             case actions.FinishInstance():
                 self._as_kubevirt(handover.finish_instance(self._instance()))
             case actions.HandMachine():
                 self._hand_machine(action)
+            case actions.MarkSuperseded() | actions.TakeMarkOff():
+                self._mark(action)
 
     def _remove_finalizer(self) -> None:
         stored.remove_finalizer(self._api, ATTACHMENT_SWITCHES, self._meta, SWITCH_FINALIZER)
 
     def _hand_instance(self, action: actions.HandInstance) -> None:
-        claims = (self._found.source_claim, self._found.destination_claim)
-        new = _named(claims, action.new)
+        both = (self._found.source_claim, self._found.destination_claim)
+        new = _named(both, action.new)
         self._as_kubevirt(
             handover.hand_instance(self._instance(), self._volume, new, action.token)
         )
@@ -80,9 +121,27 @@ class Apply:
         message = f"pointed the virtual machine from {action.old} at {action.new}"
         self._events.emit(self._found.switch.raw, "MachineHandedOver", message)
 
-    def _create_holder(self, claim: str, node: str) -> None:
-        compute = self._found.switch.status.compute
-        launcher = (compute.launcher_pod if compute else None) or ObjectRef()
+    def _mark(self, action: actions.MarkSuperseded | actions.TakeMarkOff) -> None:
+        if isinstance(action, actions.MarkSuperseded):
+            source = _present(self._found.source_claim)
+            claims.mark_superseded(self._api, source, action.disk, action.by)
+        else:
+            claims.take_mark_off(self._api, _present(self._found.destination_claim))
+
+    def _create_overlay_claim(self, action: actions.CreateOverlayClaim) -> None:
+        claims.create_for_overlay(
+            self._api,
+            self._namespace,
+            overlay_claim.claim_name(self._meta.uid),
+            storage_class=action.storage_class,
+            access_mode=action.access_mode,
+            size=action.size,
+            switch_uid=self._meta.uid,
+        )
+
+    def _create_holder(self, claim: str, node: str, *, overlay: bool = False) -> None:
+        compute = self._found.switch.status.compute or Compute()
+        launcher = compute.launcher_pod or ObjectRef()
         holder = Holder(
             namespace=self._namespace,
             switch=self._meta.name,
@@ -91,11 +150,38 @@ class Apply:
             launcher_uid=launcher.uid or "",
             node=node,
             claim=claim,
-            se_linux_level=(compute.se_linux_level if compute else None) or "",
+            block=compute.volume_mode is VolumeMode.BLOCK,
+            overlay=overlay,
+            se_linux_level=compute.se_linux_level or "",
             image=self._settings.copier_image,
             pull_policy=self._settings.image_pull_policy,
         )
+        with contextlib.suppress(AlreadyExists):
+            budgets.create(self._api, self._namespace, holder_budget(holder))
         pods.create(self._api, self._namespace, manifest(holder))
+
+    def _create_finisher(self, action: actions.CreateFinisher) -> None:
+        compute = self._found.switch.status.compute or Compute()
+        finisher = Finisher(
+            namespace=self._namespace,
+            switch=self._meta.name,
+            switch_uid=self._meta.uid,
+            owner=owner_reference(self._found.switch.raw, controller=True),
+            node=action.node,
+            lost=action.lost,
+            source=action.source,
+            destination=action.destination,
+            overlay=action.overlay,
+            block=compute.volume_mode is VolumeMode.BLOCK,
+            se_linux_level=compute.se_linux_level or "",
+            image=self._settings.copier_image,
+            pull_policy=self._settings.image_pull_policy,
+        )
+        pods.create(self._api, self._namespace, finisher_manifest(finisher))
+
+    def _create_budget(self, instance: str) -> None:
+        made = budget.manifest(self._namespace, self._meta.name, self._meta.uid, instance)
+        budgets.create(self._api, self._namespace, made)
 
     def _machine(self) -> Json:
         return _present(self._found.machine)
@@ -127,8 +213,8 @@ def _present(found: Json | None) -> Json:
     return found
 
 
-def _named(claims: tuple[Json | None, ...], name: str) -> Json:
-    for claim in claims:
+def _named(candidates: tuple[Json | None, ...], name: str) -> Json:
+    for claim in candidates:
         if claim is not None and claim["metadata"]["name"] == name:
             return claim
     raise StepFailed("ClaimNotFound", f"the claim {name} does not exist: put it back")

@@ -7,8 +7,8 @@ attempt; what an older one left behind is then ignored.
 
 import dataclasses
 
-from detour_crds.attachment_switch import Compute, Handover, Order
-from detour_operator.compute_side.observation import Instance, Observation
+from detour_crds.attachment_switch import Compute, Handover, Order, VolumeMode
+from detour_operator.compute_side.observation import Claim, Instance, Observation
 from detour_operator.compute_side.step import ref
 
 UID_PART = 8
@@ -48,6 +48,7 @@ def next_attempt(seen: Observation) -> Compute:
 
 def _found(seen: Observation) -> Compute:
     instance = seen.instance if isinstance(seen.instance, Instance) else None
+    source = seen.source_claim if isinstance(seen.source_claim, Claim) else None
     return Compute(
         virtual_machine=ref(seen.machine),
         instance=ref(seen.instance),
@@ -55,6 +56,7 @@ def _found(seen: Observation) -> Compute:
         node=instance.node if instance else None,
         launcher_pod=ref(seen.launcher),
         source_claim=ref(seen.source_claim),
+        volume_mode=VolumeMode(source.volume_mode) if source else None,
         destination_claim=ref(seen.destination_claim),
         se_linux_level=instance.se_linux_level if instance else None,
     )

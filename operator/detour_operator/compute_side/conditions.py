@@ -2,11 +2,45 @@
 
 import dataclasses
 
-from detour_crds.attachment_switch import Compute, Handover, Node, Order, Position, Qemu
+from detour_crds.attachment_switch import (
+    Compute,
+    Handover,
+    Node,
+    Order,
+    Position,
+    Pressure,
+    Qemu,
+)
 from detour_crds.conditions import Condition, Status, SwitchCondition, find
+from detour_operator.compute_side import declaring
 from detour_operator.compute_side.cancelling import FAILED
-from detour_operator.compute_side.observation import Observation, Proof
+from detour_operator.compute_side.observation import (
+    Instance,
+    Machine,
+    Nothing,
+    Observation,
+    Proof,
+)
+from detour_operator.compute_side.start import DRY_RUN_PASSED
 from detour_operator.compute_side.step import Step
+
+PRESSED = {
+    Pressure.NEAR: (
+        "OverlayNearLimit",
+        "nothing writes to the source; the overlay is near its limit, at which the switch is"
+        " cancelled",
+    ),
+    Pressure.THROTTLED: (
+        "OverlayThrottled",
+        "nothing writes to the source; the guest's writes are slowed down, so that the overlay"
+        " stays below its limit and the merge gets on",
+    ),
+    Pressure.REACHED: (
+        "OverlayNearLimit",
+        "nothing writes to the source; the overlay has reached its limit",
+    ),
+}
+"""The source stays frozen, but for how long?"""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -31,6 +65,10 @@ class _After:
     @property
     def node(self) -> Node | None:
         return self.seen.switch.node
+
+    @property
+    def pressure(self) -> Pressure | None:
+        return self.node.overlay.pressure if self.node and self.node.overlay else None
 
     @property
     def ended(self) -> bool:
@@ -63,7 +101,8 @@ def _condition(
 
 
 def _ready(after: _After) -> Condition:
-    well = after.ended and after.step.reason != FAILED
+    own = after.compute.handover is Handover.NOT_NEEDED
+    well = after.ended and not own and after.step.reason != FAILED
     return _condition(SwitchCondition.READY, well, after.step.reason, after.step.message)
 
 
@@ -87,10 +126,15 @@ def _accepted(after: _After) -> Condition:
         return _condition(kind, False, after.step.reason, after.step.message)
     if after.order is not Order.NONE:
         return _condition(kind, True, "Accepted", "a live move is possible")
+    if after.compute.offline:
+        return _condition(kind, True, "Accepted", "the virtual machine is stopped and stays so")
     if after.ended:
         before = find(after.seen.switch.status.conditions, kind)
         return before or _condition(kind, Status.UNKNOWN, "NotChecked")
     inspection = after.node.inspection if after.node else None
+    if after.seen.switch.spec.dry_run:
+        passed = Status.TRUE if after.step.reason == DRY_RUN_PASSED else Status.UNKNOWN
+        return _condition(kind, passed, after.step.reason, after.step.message)
     if inspection is not None and inspection.reason == "Accepted":
         return _condition(kind, True, "Accepted", "a live move is possible")
     return _condition(kind, Status.UNKNOWN, after.step.reason, after.step.message)
@@ -111,6 +155,11 @@ def _source_frozen(after: _After) -> Condition:
     kind = SwitchCondition.SOURCE_FROZEN
     if after.order is Order.SOURCE or after.position is Position.SOURCE:
         return _condition(kind, False, "Cancelled", "the guest writes to the source")
+    started = after.compute.offline and isinstance(after.seen.instance, Instance)
+    if started and after.position is Position.FROZEN:
+        return _condition(kind, False, "Started", "the virtual machine was started on the source")
+    if after.position is Position.FROZEN and after.pressure in PRESSED:
+        return _condition(kind, True, *PRESSED[after.pressure])
     if after.position in (Position.FROZEN, Position.DESTINATION):
         return _condition(kind, True, "Frozen", "nothing writes to the source")
     return _condition(kind, False, "NotFrozen", "the guest writes to the source, or is about to")
@@ -126,6 +175,8 @@ def _source_released(after: _After) -> Condition:
 
 def _guest_running(after: _After) -> Condition:
     kind, node = SwitchCondition.GUEST_RUNNING, after.node
+    if after.compute.offline:
+        return _condition(kind, False, "Stopped")
     if node is None or node.qemu is None or node.qemu is Qemu.UNKNOWN:
         return _condition(kind, Status.UNKNOWN, "NotReported")
     return _condition(kind, node.qemu is Qemu.RUNNING, f"Qemu{node.qemu}")
@@ -133,6 +184,8 @@ def _guest_running(after: _After) -> Condition:
 
 def _handed_over(after: _After) -> Condition:
     kind, handover = SwitchCondition.HANDED_OVER, after.compute.handover
+    if after.step.reason == declaring.REASON:
+        return _condition(kind, False, declaring.REASON, after.step.message)
     if handover is Handover.NOT_PERMITTED:
         if after.ended and after.position is Position.DESTINATION:
             return _condition(kind, True, "Restarted", "the machine was restarted since")
@@ -142,4 +195,18 @@ def _handed_over(after: _After) -> Condition:
         return _condition(kind, False, reason, message)
     if handover is Handover.DONE:
         return _condition(kind, True, "Done", "machine and instance name the destination")
-    return _condition(kind, False, str(handover or Handover.PENDING))
+    return _declared_in_git(after) or _condition(kind, False, str(handover or Handover.PENDING))
+
+
+def _declared_in_git(after: _After) -> Condition | None:
+    """The warning to whoever keeps the manifest elsewhere, for as long as it can be heeded."""
+    seen, kind = after.seen, SwitchCondition.HANDED_OVER
+    ahead = after.compute.handover in (Handover.PENDING, Handover.INSTANCE)
+    if not ahead or after.order is Order.SOURCE or after.ended or declaring.is_asked(seen):
+        return None
+    if seen.machine is Nothing.UNKNOWN:
+        before = find(seen.switch.status.conditions, kind)
+        return before if before and before.reason == declaring.IN_GIT else None
+    if not isinstance(seen.machine, Machine) or not seen.machine.declared_by:
+        return None
+    return _condition(kind, False, declaring.IN_GIT, declaring.warning(seen, seen.machine))

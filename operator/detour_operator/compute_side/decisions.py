@@ -16,7 +16,16 @@ Calling :func:`decide` again after a crash at any point, or twice at once, is sa
 import dataclasses
 
 from detour_crds.attachment_switch import AttachmentSwitchStatus, Order, Position
-from detour_operator.compute_side import cancelling, guest, lock
+from detour_operator.compute_side import (
+    abandoning,
+    budget,
+    cancelling,
+    guest,
+    lock,
+    namespace,
+    offline,
+    overlay_claim,
+)
 from detour_operator.compute_side.actions import Action, AddFinalizer, RemoveFinalizer
 from detour_operator.compute_side.conditions import conditions
 from detour_operator.compute_side.observation import Observation
@@ -75,14 +84,25 @@ def next_step(seen: Observation) -> Step:
         return _ended(seen)
     if not seen.switch.finalizer:
         return _finalizer(seen)
+    if seen.switch.compute.offline:
+        return offline.switch(seen)
     if seen.switch.order is not Order.NONE:
-        step = lock.put_on(seen) or _stopped(seen) or guest.lost(seen)
+        step = (
+            lock.put_on(seen)
+            or namespace.let_go(seen)
+            or _stopped(seen)
+            or abandoning.lost_node(seen)
+            or guest.lost(seen)
+            or overlay_claim.keep_up(seen)
+        )
         if step is not None:
             return step
     why = cancelling.reason(seen)
     if why is not None:
         return cancelling.cancel(seen, why)
-    return start(seen) if seen.switch.order is Order.NONE else switch(seen)
+    if seen.switch.order is Order.NONE:
+        return start(seen)
+    return budget.keep_up(seen) or switch(seen)
 
 
 def _cannot_look(seen: Observation) -> Step:
@@ -111,9 +131,13 @@ def _ended(seen: Observation) -> Step:
 
 
 def _stopped(seen: Observation) -> Step | None:
-    """The node agent keeps everything until a person has decided, and so does the operator."""
+    """The node agent keeps everything until a person has decided, and so does the operator.
+
+    With an answer (``spec.trust``) the operator goes on: the node agent acts by the answer as soon
+    as the order goes its way.
+    """
     node = seen.switch.node
-    if node is None or node.stopped is None:
+    if node is None or node.stopped is None or seen.switch.spec.trust is not None:
         return None
     reason = node.stopped.reason or "Stopped"
     return stall(reason, node.stopped.message or "the node agent stopped: everything is kept")

@@ -6,11 +6,20 @@ The fields are those of KubeVirt 1.8 and 1.9 (KubeVirt facts 9).
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from detour_crds.names import fence_annotation
-from detour_operator.compute_side.observation import Claim, Instance, Machine, Pod
+from detour_crds.names import (
+    OVERLAY_OF_ANNOTATION,
+    SUPERSEDED_BY_ANNOTATION,
+    SUPERSEDED_FOR_ANNOTATION,
+    SUPERSEDED_LABEL,
+    fence_annotation,
+)
+from detour_operator.compute_side.observation import Budget, Claim, Instance, Machine, Pod
+from detour_operator.compute_side.ownership import declared_by
 
 Json = Mapping[str, Any]
 
+CREATED_BY_LABEL = "kubevirt.io/created-by"
+"""On launcher pods, and in the selector of their budget: the uid of the instance."""
 DISK_KINDS = ("disk", "lun", "cdrom", "floppy")
 BLOCK_TRACKING_OFF = ("", "Undefined", "Disabled", "FGDisabled")
 """States of ``changedBlockTracking`` in which the disk has no data store of its own."""
@@ -31,6 +40,8 @@ def machine(raw: Json, volume: str) -> Machine:
         restore=status.get("restoreInProgress") or "",
         restart_required=_is_true(raw, "RestartRequired"),
         state_change=bool(status.get("stateChangeRequests") or status.get("volumeRequests")),
+        has_template=_has_template(spec, claim_of(found)),
+        declared_by=declared_by(raw),
     )
 
 
@@ -81,15 +92,31 @@ def pod(raw: Json) -> Pod:
     )
 
 
+def budget(raw: Json) -> Budget:
+    """The PodDisruptionBudget of the move."""
+    selector = (raw.get("spec") or {}).get("selector") or {}
+    return Budget(
+        name=raw["metadata"]["name"],
+        uid=raw["metadata"]["uid"],
+        instance=(selector.get("matchLabels") or {}).get(CREATED_BY_LABEL),
+        deleting=_deleting(raw),
+    )
+
+
 def claim(raw: Json) -> Claim:
     """A PersistentVolumeClaim."""
-    spec = raw.get("spec") or {}
+    spec, annotations = raw.get("spec") or {}, raw["metadata"].get("annotations") or {}
+    marked = SUPERSEDED_LABEL in (raw["metadata"].get("labels") or {})
     return Claim(
         name=raw["metadata"]["name"],
         uid=raw["metadata"]["uid"],
         deleting=_deleting(raw),
         volume_mode=spec.get("volumeMode") or "Filesystem",
         access_modes=tuple(spec.get("accessModes") or ()),
+        storage_class=spec.get("storageClassName"),
+        made_for=annotations.get(OVERLAY_OF_ANNOTATION),
+        superseded_for=annotations.get(SUPERSEDED_FOR_ANNOTATION, "") if marked else None,
+        superseded_by=annotations.get(SUPERSEDED_BY_ANNOTATION) if marked else None,
     )
 
 
@@ -132,6 +159,11 @@ def se_linux_level(context: str) -> str:
     """The level (``s0:c1,c2``) in ``user:role:type:level``; empty without SELinux ("none")."""
     parts = context.split(":", 3)
     return parts[3] if len(parts) == 4 else ""  # noqa: PLR2004 - the four parts of a context
+
+
+def _has_template(spec: Json, claim: str | None) -> bool:
+    templates = spec.get("dataVolumeTemplates") or []
+    return claim is not None and any(item["metadata"]["name"] == claim for item in templates)
 
 
 def _template(raw: Json) -> Json:

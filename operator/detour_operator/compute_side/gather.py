@@ -12,20 +12,31 @@ from typing import Any, TypeVar
 from detour_crds.attachment_switch import Handover, Order
 from detour_crds.conditions import Status, SwitchCondition, find
 from detour_crds.names import SWITCH_FINALIZER
-from detour_operator.adapters import instances, pods, switches, virtual_machine_handover
+from detour_operator.adapters import (
+    budgets,
+    events,
+    instances,
+    namespaces,
+    nodes,
+    pods,
+    switches,
+    virtual_machine_handover,
+)
 from detour_operator.adapters.client import Api, Json
 from detour_operator.adapters.lock_proof import LockProof
 from detour_operator.adapters.resources import CLAIMS, VIRTUAL_MACHINES
 from detour_operator.adapters.switches import FoundSwitch
-from detour_operator.compute_side import facts
-from detour_operator.compute_side.holder import holder_name
+from detour_operator.compute_side import facts, overlay_claim
+from detour_operator.compute_side.budget import budget_name
+from detour_operator.compute_side.finisher import finisher_name
+from detour_operator.compute_side.holder import holder_name, overlay_pod_name
 from detour_operator.compute_side.observation import (
     Nothing,
     Observation,
-    Proof,
     Rival,
     Switch,
 )
+from detour_operator.compute_side.trials import Trials
 from detour_operator.errors import StepFailed, Unreachable
 from detour_operator.settings import Settings
 
@@ -50,17 +61,18 @@ class Documents:
 class Gather:
     """Makes observations."""
 
-    def __init__(self, api: Api, settings: Settings) -> None:
+    def __init__(self, api: Api, settings: Settings, clock: Callable[[], float]) -> None:
         self._api = api
         self._settings = settings
-        self._proof = LockProof(api)
+        self._trials = Trials(LockProof(api), clock)
 
     def look(self, found: FoundSwitch) -> tuple[Observation, Documents]:
         """Everything about one switch; of an ended one only itself."""
         switch = switch_facts(found)
         if switch.ended:
+            self._trials.forget(switch)
             return Observation(switch=switch), Documents(switch=found)
-        return _Look(self._api, self._settings, self._proof, found, switch).all()
+        return _Look(self._api, self._settings, self._trials, found, switch).all()
 
 
 def switch_facts(found: FoundSwitch) -> Switch:
@@ -82,18 +94,18 @@ class _Look:
     """One look: each object is read once, in an order that matters."""
 
     def __init__(
-        self, api: Api, settings: Settings, proof: LockProof, found: FoundSwitch, switch: Switch
+        self, api: Api, settings: Settings, trials: Trials, found: FoundSwitch, switch: Switch
     ) -> None:
         self._api = api
         self._settings = settings
-        self._lock_proof = proof
+        self._trials = trials
         self._found = found
         self._switch = switch
         self._namespace = switch.namespace
         self._machine_name = switch.spec.virtual_machine.name
 
     def all(self) -> tuple[Observation, Documents]:
-        proof = self._read(self._ask_for_proof)
+        proof = self._read(lambda: self._trials.proof(self._switch))
         machine = self._read(self._get(VIRTUAL_MACHINES, self._machine_name))
         instance = self._read(
             lambda: instances.get(self._api, self._namespace, self._machine_name)
@@ -102,6 +114,11 @@ class _Look:
         holder = self._read(
             lambda: pods.get(self._api, self._namespace, holder_name(self._switch.uid))
         )
+        finisher = self._read(self._finisher)
+        budget = self._read(
+            lambda: budgets.get(self._api, self._namespace, budget_name(self._switch.name))
+        )
+        of_overlay = self._read(self._overlay_claim), self._read(self._overlay_pod)
         source = self._source(machine)
         destination = self._claim(self._switch.destination)
         volume = self._switch.spec.volume
@@ -111,13 +128,22 @@ class _Look:
             instance=_fact(instance, lambda raw: facts.instance(raw, volume)),
             launcher=_fact(launcher, facts.pod),
             holder=_fact(holder, facts.pod),
+            finisher=_fact(finisher, facts.pod),
+            budget=_fact(budget, facts.budget),
             source_claim=_fact(source, facts.claim),
             destination_claim=_fact(destination, facts.claim),
+            overlay_claim=_fact(of_overlay[0], facts.claim),
+            overlay_pod=_fact(of_overlay[1], facts.pod),
             live_migrations=self._read(self._live_migrations),
             source_users=self._read(lambda: self._source_users(source, launcher)),
             rivals=self._read(self._rivals),
             proof=proof,
             permitted=self._read(self._permitted),
+            node_lost=self._read(self._node_lost),
+            node_given_up=self._read(self._node_given_up),
+            namespace_ends=self._read(lambda: namespaces.is_ending(self._api, self._namespace)),
+            now=events.now(),
+            limits=self._settings.limits,
         )
         return seen, Documents(
             switch=self._found,
@@ -144,15 +170,25 @@ class _Look:
     def _get(self, resource: Any, name: str) -> Callable[[], Json | None]:
         return lambda: self._api.get(resource, self._namespace, name)
 
-    def _ask_for_proof(self) -> Proof | None:
-        if not self._switch.compute.locked:
+    def _finisher(self) -> Json | None:
+        """Of use once something was ordered only."""
+        if self._switch.order is Order.NONE:
             return None
-        answer = self._lock_proof.ask(self._namespace, self._machine_name, self._switch.name)
-        return Proof(bites=answer.bites, reason=answer.reason, message=answer.message)
+        return pods.get(self._api, self._namespace, finisher_name(self._switch.uid))
+
+    def _overlay_claim(self) -> Json | None:
+        if not overlay_claim.is_asked(self._switch):
+            return None
+        return self._api.get(CLAIMS, self._namespace, overlay_claim.claim_name(self._switch.uid))
+
+    def _overlay_pod(self) -> Json | None:
+        if not overlay_claim.is_asked(self._switch):
+            return None
+        return pods.get(self._api, self._namespace, overlay_pod_name(self._switch.uid))
 
     def _source(self, machine: Json | Nothing) -> Json | Nothing:
         """The recorded source once something was ordered, until then what the machine names."""
-        if self._switch.order is not Order.NONE:
+        if self._switch.begun:
             return self._claim(self._switch.source)
         if isinstance(machine, Nothing):
             return machine
@@ -166,7 +202,7 @@ class _Look:
 
     def _source_users(self, source: Json | Nothing, launcher: Json | Nothing) -> tuple[str, ...]:
         """Of use before the start only; then the claim is Detour's to read."""
-        if self._switch.order is not Order.NONE or isinstance(source, Nothing):
+        if self._switch.begun or isinstance(source, Nothing):
             return ()
         own = "" if isinstance(launcher, Nothing) else launcher["metadata"]["uid"]
         name = source["metadata"]["name"]
@@ -174,7 +210,7 @@ class _Look:
 
     def _rivals(self) -> tuple[Rival, ...]:
         """Of use before the start only; read, as all of this, after the own lock was."""
-        if self._switch.order is not Order.NONE:
+        if self._switch.begun:
             return ()
         others = switches.in_namespace(self._api, self._namespace)
         return tuple(rivals_of(self._switch, map(switch_facts, others)))
@@ -190,6 +226,20 @@ class _Look:
             self._api, self._settings.kubevirt_namespace
         )
 
+    def _node_lost(self) -> bool | None:
+        """Of use once the node's agent has something to do."""
+        name = self._switch.compute.node
+        if self._switch.order is Order.NONE or name is None:
+            return None
+        return nodes.is_lost(self._api, name)
+
+    def _node_given_up(self) -> bool | None:
+        """Of use once the node's agent has something to do."""
+        name = self._switch.compute.node
+        if self._switch.order is Order.NONE or name is None:
+            return None
+        return nodes.is_given_up(self._api, name)
+
 
 def rivals_of(own: Switch, others: Any) -> list[Rival]:
     """Other switches of the same virtual machine that have not ended."""
@@ -199,12 +249,13 @@ def rivals_of(own: Switch, others: Any) -> list[Rival]:
             uid=other.uid,
             created=other.created,
             locked=bool(other.compute.locked),
-            ordered=other.order is not Order.NONE,
+            ordered=other.begun,
             refused=_refused(other),
         )
         for other in others
         if other.uid != own.uid
         and other.spec.virtual_machine == own.spec.virtual_machine
+        and not other.spec.dry_run
         and not other.ended
     ]
 

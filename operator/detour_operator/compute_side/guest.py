@@ -7,21 +7,26 @@ from detour_operator.compute_side.step import Step, stall, wait
 ENDS = (Order.DESTINATION, Order.SOURCE)
 
 
+def at_end(seen: Observation) -> bool:
+    """Whether the node agent has reached the end that was ordered."""
+    order, node = seen.switch.order, seen.switch.node
+    return order in ENDS and node is not None and node.reached is order
+
+
 def lost(seen: Observation) -> Step | None:
     """What to tell if the guest is not there, or not where it was; None if it is.
 
-    None, too, once the node agent has reached the end that was ordered: what is left then concerns
-    the guest's next start (rows D3 and D9).
+    None, too, once the node agent has reached the end that was ordered (what is left then concerns
+    the guest's next start, rows D3 and D9), and once QEMU is surely gone (``stopped``).
     """
-    order, node = seen.switch.order, seen.switch.node
-    if order in ENDS and node is not None and node.reached is order:
+    node = seen.switch.node
+    if at_end(seen):
         return None
     if node is not None and node.qemu is Qemu.GONE:
-        return stall(
-            "GuestStopped",
-            "the guest stopped in the middle: everything is kept and stays locked; see 'Stalled'"
-            " in docs/when-things-go-wrong.md for how to go on",
-        )
+        if not seen.alive:
+            return None
+        message = "the guest stopped: waiting for KubeVirt to say that its instance has ended"
+        return wait("GuestStopped", message)  # row U4
     if not seen.alive:  # row U3
         where = seen.switch.compute.node
         message = f"the instance is gone or has ended: waiting for the node agent of {where}"

@@ -8,9 +8,6 @@ is recorded from has been seen after it.
 from detour_operator.compute_side.observation import Observation, Proof
 from detour_operator.compute_side.step import Step, record, wait
 
-PROOF_SECONDS = 1.0
-"""API servers take about a second to know of a new parameter of a policy."""
-
 
 def put_on(seen: Observation) -> Step | None:
     """The next step until the lock is on and proven; None then.
@@ -20,11 +17,15 @@ def put_on(seen: Observation) -> Step | None:
     compute = seen.switch.compute
     if not compute.locked:
         message = "locking the virtual machine"
-        return record(seen, "Locking", message, locked=True, lock_proven=False)
+        # A limit of time counts from here on, until something is ordered.
+        since = compute.order_time if seen.switch.begun else seen.now or None
+        return record(seen, "Locking", message, locked=True, lock_proven=False, order_time=since)
     if not isinstance(seen.proof, Proof):
         return wait("Locking", "waiting for the proof that the lock is on")
+    if seen.proof.namespace_ends and seen.switch.begun:
+        return None  # nobody can create a live migration there, or prove anything by trying one
     if not seen.proof.bites:
-        return wait(seen.proof.reason, seen.proof.message, after=PROOF_SECONDS)
+        return wait(seen.proof.reason, seen.proof.message, after=seen.proof.after)
     if not compute.lock_proven:
         message = "the lock was seen to refuse a live migration"
         return record(seen, "Locking", message, lock_proven=True)

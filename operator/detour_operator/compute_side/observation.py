@@ -11,6 +11,7 @@ from detour_crds.attachment_switch import (
     Order,
     Position,
 )
+from detour_operator.settings import Limits
 
 
 class Nothing(enum.Enum):
@@ -45,6 +46,11 @@ class Switch:
         return self.compute.order or Order.NONE
 
     @property
+    def begun(self) -> bool:
+        """Whether the source may be frozen: by an order, or by the lock of a stopped machine."""
+        return self.order is not Order.NONE or bool(self.compute.offline)
+
+    @property
     def node(self) -> Node | None:
         """What the node agent reported under the present token; another one's report is none."""
         node = self.status.node
@@ -69,7 +75,11 @@ class Switch:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """The VirtualMachine. ``claim`` is what its volume names, None if the volume has no claim."""
+    """The VirtualMachine. ``claim`` is what its volume names, None if the volume has no claim.
+
+    ``has_template``: a dataVolumeTemplate makes that claim. ``declared_by``: the GitOps tool that
+    applies the machine, for people; empty if none is known.
+    """
 
     name: str
     uid: str
@@ -81,6 +91,8 @@ class Machine:
     restore: str = ""
     restart_required: bool = False
     state_change: bool = False
+    has_template: bool = False
+    declared_by: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,14 +148,31 @@ class Pod:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """The PodDisruptionBudget of the move; ``instance`` is the uid its selector names."""
+
+    name: str
+    uid: str
+    instance: str | None = None
+    deleting: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A PersistentVolumeClaim."""
+    """A PersistentVolumeClaim; ``superseded_for`` is the disk it is a stale image of, if any.
+
+    ``made_for`` is the uid of the switch whose overlay it was created for.
+    """
 
     name: str
     uid: str
     deleting: bool = False
     volume_mode: str = "Filesystem"
     access_modes: tuple[str, ...] = ("ReadWriteOnce",)
+    storage_class: str | None = None
+    made_for: str | None = None
+    superseded_for: str | None = None
+    superseded_by: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,16 +184,23 @@ class Rival:
     created: str
     locked: bool = False
     ordered: bool = False
+    """Its source may be frozen."""
     refused: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """Whether every API server refused the live migration that was tried, and if not, why."""
+    """Whether every API server refused the live migration that was tried, and if not, why.
+
+    ``after`` are the seconds until it may be tried again; ``namespace_ends``: every one of them
+    refused it because nothing can be created in the namespace any more.
+    """
 
     bites: bool
+    namespace_ends: bool = False
     reason: str = ""
     message: str = ""
+    after: float = 5.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +213,10 @@ class Observation:
         proof: read before everything else, so that the rest is "the second look" (ordering: the
             lock is on at every API server, then a look at VMI and VMIM, then the start).
         permitted: whether the operator may act as KubeVirt's controller.
+        node_lost: Kubernetes does not hear from the node any more, or has removed it.
+        node_given_up: somebody has declared it to be out of service.
+        namespace_ends: the switch's namespace is being deleted: nothing can be created in it.
+        now: the time as the API writes it; limits: of time, by the settings.
     """
 
     switch: Switch
@@ -184,13 +224,22 @@ class Observation:
     instance: Instance | Nothing = Nothing.ABSENT
     launcher: Pod | Nothing = Nothing.ABSENT
     holder: Pod | Nothing = Nothing.ABSENT
+    finisher: Pod | Nothing = Nothing.ABSENT
+    budget: Budget | Nothing = Nothing.ABSENT
     source_claim: Claim | Nothing = Nothing.ABSENT
     destination_claim: Claim | Nothing = Nothing.ABSENT
+    overlay_claim: Claim | Nothing = Nothing.ABSENT
+    overlay_pod: Pod | Nothing = Nothing.ABSENT
     live_migrations: tuple[str, ...] | Nothing = ()
     source_users: tuple[str, ...] | Nothing = ()
     rivals: tuple[Rival, ...] | Nothing = ()
     proof: Proof | Nothing = Nothing.ABSENT
     permitted: bool | Nothing = Nothing.ABSENT
+    node_lost: bool | Nothing = Nothing.ABSENT
+    node_given_up: bool | Nothing = Nothing.ABSENT
+    namespace_ends: bool | Nothing = False
+    now: str = ""
+    limits: Limits = dataclasses.field(default_factory=Limits)
 
     @property
     def unknown(self) -> tuple[str, ...]:

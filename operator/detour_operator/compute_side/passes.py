@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import time
 from collections.abc import Callable
 
 from detour_crds.conditions import SwitchCondition, is_true, stamped
@@ -12,6 +13,7 @@ from detour_operator.adapters.resources import ATTACHMENT_SWITCHES
 from detour_operator.adapters.switches import FoundSwitch
 from detour_operator.compute_side import decisions
 from detour_operator.compute_side.apply import Apply
+from detour_operator.compute_side.conditions import PRESSED
 from detour_operator.compute_side.decisions import Decision
 from detour_operator.compute_side.gather import Documents, Gather
 from detour_operator.compute_side.observation import Observation
@@ -35,10 +37,16 @@ def reconciler(api: Api, settings: Settings) -> Reconciler:
 class ComputeSide:
     """Reconciles AttachmentSwitches."""
 
-    def __init__(self, api: Api, settings: Settings, now: Callable[[], str] = events.now) -> None:
+    def __init__(
+        self,
+        api: Api,
+        settings: Settings,
+        now: Callable[[], str] = events.now,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._api = api
         self._settings = settings
-        self._gather = Gather(api, settings)
+        self._gather = Gather(api, settings, clock)
         self._events = events.Events(api)
         self._now = now
 
@@ -98,7 +106,10 @@ class ComputeSide:
         self._tell(found, decision)
 
     def _tell(self, found: FoundSwitch, decision: Decision) -> None:
+        pressed = [reason for reason, _ in PRESSED.values()]
         for item in turned(found.status.conditions, decision.status.conditions):
+            if item.type == SwitchCondition.SOURCE_FROZEN and item.reason in pressed:
+                self._events.emit(found.raw, item.reason, item.message, warning=True)
             if item.type == SwitchCondition.READY:
                 bad = is_true(decision.status.conditions, SwitchCondition.STALLED)
                 self._events.emit(found.raw, item.reason, item.message, warning=bad)

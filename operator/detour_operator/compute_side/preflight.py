@@ -1,4 +1,4 @@
-"""Whether a live move may start: named checks, each with its own reason and the next step.
+"""Whether a move may start: named checks, each with its own reason and the next step.
 
 The checks are pure and run in every pass until the order Overlay is given, so that they are also
 "the second look" after the lock was proven. What they are made of is KubeVirt's behaviour
@@ -8,7 +8,7 @@ The checks are pure and run in every pass until the order Overlay is given, so t
 import dataclasses
 from collections.abc import Callable
 
-from detour_crds.volume_migration import HandoverMode, NearLimit, OverlayPlace, WhenStopped
+from detour_crds.volume_migration import OverlayPlace
 from detour_operator.compute_side import rivals
 from detour_operator.compute_side.observation import Claim, Instance, Machine, Observation, Pod
 
@@ -21,7 +21,6 @@ class Refusal:
     message: str
 
 
-NOT_YET_SUPPORTED = "NotYetSupported"
 BUSY = "VirtualMachineBusy"
 
 
@@ -31,24 +30,6 @@ def refusal(seen: Observation) -> Refusal | None:
         found = check(seen)
         if found is not None:
             return found
-    return None
-
-
-def _supported(seen: Observation) -> Refusal | None:
-    spec = seen.switch.spec
-    asked = {
-        f"spec.overlay.where {spec.overlay.where}": spec.overlay.where != OverlayPlace.NODE_LOCAL,
-        "spec.overlay.limit": spec.overlay.limit is not None,
-        "spec.overlay.nearLimit Throttle": spec.overlay.near_limit == NearLimit.THROTTLE,
-        "spec.handover WaitForDeclared": spec.handover == HandoverMode.WAIT_FOR_DECLARED,
-        f"spec.whenStopped {spec.when_stopped}": spec.when_stopped != WhenStopped.AUTO,
-    }
-    for field, wanted in asked.items():
-        if wanted:
-            return Refusal(
-                NOT_YET_SUPPORTED,
-                f"{field} is not supported yet: create the object again without it",
-            )
     return None
 
 
@@ -98,11 +79,11 @@ def _machine_is_quiet(seen: Observation) -> Refusal | None:
 
 
 def _running(seen: Observation) -> Refusal | None:
+    """A machine that does not run at all is moved while it is stopped."""
     name = seen.switch.spec.virtual_machine.name
     instance = seen.instance
     if not isinstance(instance, Instance):
-        message = f"VirtualMachine {name} does not run: moving a stopped one is not supported yet"
-        return Refusal(NOT_YET_SUPPORTED, f"{message}; start it")
+        return None
     if instance.deleting or instance.phase != "Running":
         message = f"the instance of VirtualMachine {name} is {instance.phase or 'new'}"
         ending = " and being deleted" if instance.deleting else ""
@@ -165,6 +146,8 @@ def _same_claim(seen: Observation) -> Refusal | None:
 
 def _launcher(seen: Observation) -> Refusal | None:
     launcher = seen.launcher
+    if not isinstance(seen.instance, Instance):
+        return None
     if isinstance(launcher, Pod) and launcher.running and not launcher.deleting:
         return None
     name = seen.switch.spec.virtual_machine.name
@@ -181,9 +164,10 @@ def _source(seen: Observation) -> Refusal | None:
     if source.deleting:
         message = f"the source claim {source.name} is being deleted"
         return Refusal("SourceClaimDeleting", message)
-    if source.volume_mode != "Filesystem":
-        message = f"the source claim {source.name} has the volume mode {source.volume_mode}"
-        return Refusal(NOT_YET_SUPPORTED, f"{message}: only Filesystem is supported yet")
+    beside = seen.switch.spec.overlay.where == OverlayPlace.SOURCE_VOLUME
+    if source.volume_mode != "Filesystem" and beside:
+        message = f"the source claim {source.name} has no file system that an overlay could be on"
+        return Refusal("OverlayNeedsFilesystem", f"{message}: use spec.overlay.where NodeLocal")
     if seen.source_users:
         names = seen.source_users if isinstance(seen.source_users, tuple) else ()
         message = (
@@ -219,13 +203,12 @@ def _alone(seen: Observation) -> Refusal | None:
         return None
     name = seen.switch.spec.virtual_machine.name
     message = (
-        f"another disk of VirtualMachine {name} is being moved (AttachmentSwitch {other.name})"
+        f"a disk of VirtualMachine {name} is being moved already (AttachmentSwitch {other.name})"
     )
     return Refusal(BUSY, f"{message}: this one starts when that has ended")
 
 
 CHECKS: tuple[Callable[[Observation], Refusal | None], ...] = (
-    _supported,
     _machine,
     _machine_is_quiet,
     _running,

@@ -1,15 +1,25 @@
 """From nothing to the order Overlay (row L0); until then nothing of the guest is touched."""
 
 from detour_crds.attachment_switch import Node, Order
-from detour_operator.compute_side import attempt, preflight, rivals, strategy, undo
+from detour_operator.compute_side import (
+    attempt,
+    offline,
+    overlay_claim,
+    preflight,
+    rivals,
+    strategy,
+    undo,
+)
+from detour_operator.compute_side.budget import put_up
 from detour_operator.compute_side.fence import open_fence
 from detour_operator.compute_side.holding import hold
 from detour_operator.compute_side.lock import put_on
-from detour_operator.compute_side.observation import Observation
+from detour_operator.compute_side.observation import Instance, Observation
 from detour_operator.compute_side.preflight import Refusal
 from detour_operator.compute_side.step import REFUSED_SECONDS, Step, record, ref, wait
 
 ACCEPTED = "Accepted"
+DRY_RUN_PASSED = "DryRunPassed"
 
 
 def start(seen: Observation) -> Step:
@@ -19,12 +29,17 @@ def start(seen: Observation) -> Step:
         return _step_back(seen, refusal)
     if not attempt.is_current(seen):
         return _prepare(seen)
+    if not isinstance(seen.instance, Instance):
+        return _only_looked(seen) or _name_destination(seen) or offline.start(seen)
     refusal = _verdict(seen.switch.node)
     if refusal is not None:
         return _step_back(seen, refusal)
     return (
         _inspect(seen)
+        or _only_looked(seen)
         or put_on(seen)
+        or put_up(seen)
+        or overlay_claim.put_up(seen)
         or strategy.take_off(seen)
         or open_fence(seen)
         or _name_destination(seen)
@@ -50,7 +65,8 @@ def _step_back(seen: Observation, refusal: Refusal) -> Step:
 
 def _prepare(seen: Observation) -> Step:
     compute = attempt.next_attempt(seen)
-    message = f"the disk is to be inspected on {compute.node}"
+    where = f" on {compute.node}" if compute.node else ""
+    message = f"the disk is to be looked at{where}"
     return Step(reason="Inspecting", message=message, compute=compute)
 
 
@@ -67,6 +83,14 @@ def _inspect(seen: Observation) -> Step | None:
         return None
     where = seen.switch.compute.node
     return wait("Inspecting", f"waiting for the node agent of {where} to inspect the disk")
+
+
+def _only_looked(seen: Observation) -> Step | None:
+    """The end of a dry run: all checks have passed, in this very pass, and nothing follows."""
+    if not seen.switch.spec.dry_run:
+        return None
+    message = "a dry run: all checks passed, and nothing was changed"
+    return wait(DRY_RUN_PASSED, message, after=REFUSED_SECONDS)
 
 
 def _name_destination(seen: Observation) -> Step | None:

@@ -18,6 +18,7 @@ LOOK_AGAIN_SECONDS = 5.0
 """Virtual machines and instances are not watched: a switch in flight looks this often."""
 REFUSED_SECONDS = 30.0
 ACTED_SECONDS = 0.2
+"""Follows an own write only, never a mere look: the next pass sees the write and moves on."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,9 @@ def record(
     position: Position | None = None,
     **changes: Any,
 ) -> Step:
-    """Change fields of ``status.compute``, and look again."""
+    """Change fields of ``status.compute``, and look again; an order gets its time."""
+    if "order" in changes:
+        changes = {"order_time": seen.now or None, "merged": None, **changes}
     compute = dataclasses.replace(seen.switch.compute, **changes)
     return Step(
         reason=reason, message=message, compute=compute, position=position, after=ACTED_SECONDS

@@ -3,21 +3,39 @@
 import dataclasses
 
 from detour_crds.attachment_switch import Handover, Node, Order, Position
-from detour_operator.compute_side import guest, strategy, undo
+from detour_operator.compute_side import (
+    budget,
+    declaring,
+    guest,
+    limits,
+    overlay_claim,
+    stopped,
+    strategy,
+    superseded,
+    undo,
+)
 from detour_operator.compute_side.actions import HandMachine
+from detour_operator.compute_side.destination import destination_noted
 from detour_operator.compute_side.fence import close_fence, noted_by_kubevirt, point_instance_at
 from detour_operator.compute_side.holding import hold
-from detour_operator.compute_side.observation import Claim, Machine, Observation
-from detour_operator.compute_side.step import Step, act, record, ref, stall, wait
+from detour_operator.compute_side.observation import Machine, Observation
+from detour_operator.compute_side.step import Step, act, record, stall, wait
 
 
 def switch(seen: Observation) -> Step:
     """The next step after the order Overlay."""
     order, node = seen.switch.order, seen.switch.node
+    over = order is Order.DESTINATION and node is not None and node.reached is order
+    if stopped.is_gone(seen) and not over:
+        return stopped.go_on(seen)
+    if node is not None and node.reached is Order.DESTINATION and not over:
+        message = "the guest is on the destination: the order follows"
+        return record(seen, "Switching", message, order=Order.DESTINATION)  # row L19
     if node is None or node.reached is not order:
         # A holder that was evicted comes back: the node agent takes the destination from it.
         held = None if order is Order.OVERLAY else hold(seen)
-        return held or _wait_for_node(seen, order, node)
+        noted = limits.note_merge(seen) if order is Order.MIRRORED else None
+        return held or noted or _wait_for_node(seen, order, node)
     if order is Order.OVERLAY:
         return _frozen(seen)
     if order is Order.MIRRORED:
@@ -32,6 +50,9 @@ def _wait_for_node(seen: Observation, order: Order, node: Node | None) -> Step:
         Order.DESTINATION: ("Switching", "the guest is being switched to the destination"),
     }
     reason, message = told[order]
+    if node is not None and node.stopped is not None:
+        message = f"spec.trust does not answer this stop: {node.stopped.message}"
+        return stall(node.stopped.reason or "Stopped", message)
     if node is None:
         message += f"; the node agent of {seen.switch.compute.node} has not reported yet"
     elif node.last_error is not None:
@@ -55,23 +76,7 @@ def _frozen(seen: Observation) -> Step:
 
 def _destination_held(seen: Observation) -> Step | None:
     """The claim the caller names, present, the one that was recorded, and held on the node."""
-    found, recorded = seen.destination_claim, seen.switch.compute.destination_claim
-    if not isinstance(found, Claim):
-        name = seen.switch.destination
-        return wait(
-            "DestinationNotFound", f"the destination claim {name} does not exist: create it"
-        )
-    if recorded is None:
-        return record(
-            seen, "Frozen", "the destination is noted", destination_claim=ref(found),
-            position=Position.FROZEN,
-        )  # fmt: skip
-    if recorded != ref(found):
-        return stall(
-            "DestinationReplaced",
-            f"the claim {found.name} is another one than was recorded: cancel, and start again",
-        )
-    return hold(seen)
+    return destination_noted(seen) or hold(seen)
 
 
 def _mirrored(seen: Observation) -> Step:
@@ -115,11 +120,16 @@ def _released(seen: Observation) -> Step:
     """Rows L20 and D9: the guest's data is on the destination and nowhere else."""
     return (
         _instance_on_destination(seen)
+        or superseded.take_off_destination(seen)
         or _machine_on_destination(seen)
+        or superseded.mark_source(seen)
         or _handover_done(seen)
         or _held_for_good(seen)
         or close_fence(seen)
         or _overlay_removed(seen)
+        or overlay_claim.take_down(seen)
+        or stopped.let_go(seen)
+        or budget.take_down(seen)
         or _restarted(seen)
         or guest.certain(seen)
         or undo.unlock(seen, "Switched", "the machine is on the destination", Position.DESTINATION)
@@ -136,11 +146,12 @@ def _instance_on_destination(seen: Observation) -> Step | None:
 
 def _machine_on_destination(seen: Observation) -> Step | None:
     machine, destination = seen.machine, seen.switch.destination or ""
-    live = seen.switch.compute.handover is not Handover.NOT_PERMITTED
+    permitted = seen.switch.compute.handover is not Handover.NOT_PERMITTED
+    live = permitted and seen.alive
     if not isinstance(machine, Machine):
         return None  # there is nothing left that could be started
-    on_destination = machine.claim == destination
-    if on_destination and (not live or machine.strategy == strategy.MIGRATION):
+    as_it_is = not live or declaring.is_asked(seen) or machine.strategy == strategy.MIGRATION
+    if machine.claim == destination and as_it_is:
         return None
     if machine.claim not in (seen.switch.source, destination):
         return stall(
@@ -148,6 +159,8 @@ def _machine_on_destination(seen: Observation) -> Step | None:
             f"VirtualMachine {machine.name} names {machine.claim}, but the guest's data is on"
             f" {destination}: have its manifest name that claim",
         )
+    if declaring.is_asked(seen):
+        return declaring.wait_for(seen, machine)
     hand = HandMachine(old=machine.claim or "", new=destination, live=live)
     step = noted_by_kubevirt(seen) if live else None
     return step or act("HandingOver", f"pointing the virtual machine at {destination}", hand)

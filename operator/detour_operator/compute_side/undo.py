@@ -1,7 +1,7 @@
 """What is put back by a cancel, and by a start that is refused half-way."""
 
 from detour_crds.attachment_switch import Position
-from detour_operator.compute_side import strategy
+from detour_operator.compute_side import budget, overlay_claim, stopped, strategy
 from detour_operator.compute_side.fence import close_fence
 from detour_operator.compute_side.holding import let_go
 from detour_operator.compute_side.observation import Observation
@@ -38,13 +38,21 @@ def before_any_order(seen: Observation, refusal: Refusal) -> Step | None:
 
 
 def put_back(seen: Observation) -> Step | None:
-    """Strategy as it was, holder gone; None once both are seen."""
-    return strategy.put_back(seen) or let_go(seen)
+    """Strategy as it was, pods and the overlay's claim gone; None once all are seen."""
+    return (
+        strategy.put_back(seen)
+        or overlay_claim.take_down(seen)
+        or let_go(seen)
+        or stopped.let_go(seen)
+    )
 
 
 def unlock(seen: Observation, reason: str, message: str, position: Position | None = None) -> Step:
-    """Take the lock off; ``strategy_before`` has served and another attempt notes it anew."""
-    return record(
+    """Take the lock off, and the budget before: drains would wait for ever.
+
+    ``strategy_before`` has served, and another attempt notes it anew.
+    """
+    return budget.take_down(seen) or record(
         seen,
         reason,
         message,

@@ -3,7 +3,7 @@
 import logging
 
 from detour_crds import names
-from detour_operator.adapters import claims, jobs, stored, switches
+from detour_operator.adapters import claims, jobs, snapshots, stored, switches
 from detour_operator.adapters.client import Api
 from detour_operator.adapters.migrations import FoundMigration
 from detour_operator.adapters.resources import VOLUME_MIGRATIONS
@@ -14,17 +14,26 @@ from detour_operator.storage_side.actions import (
     AddFinalizer,
     CreateClaim,
     CreateJob,
+    CreateSnapshot,
     CreateSwitch,
+    DeleteClaim,
     DeleteJob,
+    DeleteSnapshot,
+    DeleteSource,
+    DeleteSwitch,
+    NameDestination,
     RemoveFinalizer,
     SetPosition,
+    SetTrust,
     StartJob,
 )
 
 log = logging.getLogger(__name__)
 
 
-def apply(api: Api, settings: Settings, found: FoundMigration, action: Action) -> None:
+def apply(  # noqa: C901, PLR0912 - one line per action
+    api: Api, settings: Settings, found: FoundMigration, action: Action
+) -> None:
     """Have one effect.
 
     Raises:
@@ -39,7 +48,13 @@ def apply(api: Api, settings: Settings, found: FoundMigration, action: Action) -
         case RemoveFinalizer():
             stored.remove_finalizer(api, VOLUME_MIGRATIONS, meta, names.MIGRATION_FINALIZER)
         case CreateClaim():
-            _create_claim(api, found, action)
+            claims.create(api, _claim(found, action))
+        case DeleteClaim(name, uid):
+            claims.delete(api, meta.namespace, name, uid)
+        case CreateSnapshot():
+            snapshots.create(api, _snapshot(found, action))
+        case DeleteSnapshot(name, uid):
+            snapshots.delete(api, meta.namespace, name, uid)
         case CreateSwitch(spec):
             owner = owner_reference(found.raw, controller=True)
             switches.create(api, meta.namespace, meta.name, spec, owner)
@@ -49,20 +64,51 @@ def apply(api: Api, settings: Settings, found: FoundMigration, action: Action) -
             jobs.start(api, meta.namespace, name, uid)
         case DeleteJob(name, uid):
             jobs.delete(api, meta.namespace, name, uid)
+        case DeleteSwitch(switch):
+            switches.delete(api, switch)
+        case SetTrust(switch, trust):
+            switches.set_trust(api, switch, trust)
         case SetPosition(switch, position):
             switches.set_position(api, switch, position)
+        case NameDestination(switch, claim):
+            switches.name_destination(api, switch, claim)
+        case DeleteSource():
+            _delete_source(api, meta.namespace, action)
 
 
-def _create_claim(api: Api, found: FoundMigration, action: CreateClaim) -> None:
-    claims.create(
-        api,
-        found.meta.namespace,
-        action.name,
+def _claim(found: FoundMigration, action: CreateClaim) -> claims.NewClaim:
+    return claims.NewClaim(
+        namespace=found.meta.namespace,
+        name=action.name,
         storage_class=action.storage_class,
         access_modes=action.access_modes,
         size=action.size,
+        block=action.block,
         created_for=found.meta.uid,
+        data_source=action.data_source,
+        token=action.token,
     )
+
+
+def _snapshot(found: FoundMigration, action: CreateSnapshot) -> snapshots.NewSnapshot:
+    return snapshots.NewSnapshot(
+        namespace=found.meta.namespace,
+        name=action.name,
+        migration=found.meta.name,
+        owner=owner_reference(found.raw, controller=True),
+        claim=action.claim,
+        snapshot_class=action.snapshot_class,
+        switch_uid=action.switch_uid,
+        token=action.token,
+    )
+
+
+def _delete_source(api: Api, namespace: str, action: DeleteSource) -> None:
+    owner = action.data_volume
+    if owner is None:
+        claims.delete(api, namespace, action.claim, action.uid)
+    else:
+        claims.delete_data_volume(api, namespace, owner.name, owner.uid)
 
 
 def _job(settings: Settings, found: FoundMigration, action: CreateJob) -> jobs.CopyJob:
@@ -77,6 +123,12 @@ def _job(settings: Settings, found: FoundMigration, action: CreateJob) -> jobs.C
         source_claim=action.source_claim,
         destination_claim=action.destination_claim,
         size_bytes=action.size_bytes,
+        block=action.block,
+        look=action.look,
+        method=action.method,
+        copies=action.copies,
+        verify=action.verify,
+        bytes_per_second=action.bytes_per_second,
         se_linux_level=action.se_linux_level,
         switch_uid=action.switch_uid,
         token=action.token,

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from detour_crds.attachment_switch import Compute, Order
-from detour_crds.conditions import MigrationCondition, Status, find
-from detour_crds.volume_migration import Phase
+from detour_crds.conditions import Condition, MigrationCondition, Status, find
+from detour_crds.volume_migration import CopyMethod, Phase
 from detour_operator.storage_side.actions import Action, DeleteJob
 from detour_operator.storage_side.observation import Observation, SeenSwitch
 
@@ -16,7 +16,14 @@ AT_ONCE = 0.1
 
 CANCELLED = "Cancelled"
 COPY_FAILED = "CopyFailed"
+GUEST_STOPPED = "GuestStopped"
+"""The compute side's word for a switch that went back because its guest stopped in the middle."""
 TOO_LATE = "PastPointOfNoReturn"
+MOVED = str(Phase.SUCCEEDED)
+HOLD_TOO_LATE = "HoldTooLate"
+ALREADY_THERE = "AlreadyThere"
+DRY_RUN_PASSED = "DryRunPassed"
+"""Also the word of the switch's ``Accepted``, by which the compute side answers a dry run."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +35,7 @@ class Decision:
         reason: for a refusal, an end or a trouble, one word; else the phase says enough.
         message: the same for people.
         copy_failed: the copy failed for good, for that reason.
+        told: conditions that are to say something else than what follows from the above.
         facts: fields of the status that nobody could observe again, durable before the actions.
         actions: in order.
         after: seconds until the next look; None for on events only.
@@ -37,14 +45,35 @@ class Decision:
     reason: str = ""
     message: str = ""
     copy_failed: bool = False
+    told: tuple[Condition, ...] = ()
     facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     actions: tuple[Action, ...] = ()
     after: float | None = LOOK_SECONDS
 
 
+def is_ended(seen: Observation) -> bool:
+    """Whether the end was recorded; no move follows it."""
+    found = find(seen.status.conditions, MigrationCondition.SUCCEEDED)
+    return found is not None and found.status is not Status.UNKNOWN
+
+
+def has_moved(seen: Observation) -> bool:
+    """Whether the end was that the disk was moved, by this very migration."""
+    found = find(seen.status.conditions, MigrationCondition.SUCCEEDED)
+    return found is not None and found.status is Status.TRUE and found.reason == MOVED
+
+
 def wants_back(seen: Observation) -> bool:
-    """Whether the move is to be undone: the user's wish, or a copy that failed for good."""
-    return seen.spec.cancel or seen.meta.deleting or copy_failure(seen) is not None
+    """Whether the move is to be undone: the user's wish, or a copy that failed for good.
+
+    Who deletes the namespace wishes it too: every creation is refused from then on.
+    """
+    return is_unwanted(seen) or copy_failure(seen) is not None
+
+
+def is_unwanted(seen: Observation) -> bool:
+    """Whether its user has taken the move back."""
+    return seen.spec.cancel or seen.meta.deleting or seen.namespace_ends
 
 
 def copy_failure(seen: Observation) -> tuple[str, str] | None:
@@ -58,6 +87,19 @@ def copy_failure(seen: Observation) -> tuple[str, str] | None:
 def compute_of(switch: SeenSwitch) -> Compute:
     """What the compute side recorded; all None before its first visit."""
     return switch.status.compute or Compute()
+
+
+def method_of(seen: Observation) -> CopyMethod:
+    """The copy method that was chosen; before there was a choice there was one method."""
+    chosen = seen.status.copy_method
+    return CopyMethod(chosen.name) if chosen and chosen.name else CopyMethod.HOST_ASSISTED
+
+
+def copy_gave_up(reason: str, message: str) -> Decision:
+    """The copy failed for good: recorded first, then undone."""
+    return Decision(
+        phase=Phase.CANCELLING, reason=reason, message=message, copy_failed=True, after=AT_ONCE
+    )
 
 
 def is_past_return(switch: SeenSwitch) -> bool:

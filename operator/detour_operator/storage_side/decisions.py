@@ -12,26 +12,42 @@ No copier is alive, and none can start, when ``copied`` is written or the switch
 Source.
 """
 
+import dataclasses
+
 from detour_crds.attachment_switch import AttachmentSwitchSpec, DestinationClaim, Order, Position
-from detour_crds.conditions import MigrationCondition, Status, SwitchCondition, find, is_true
+from detour_crds.conditions import Status, SwitchCondition, find, is_true
 from detour_crds.names import MIGRATION_FINALIZER
 from detour_crds.volume_migration import Phase
-from detour_operator.storage_side import copying, destination, going_back, preflight
+from detour_operator.storage_side import (
+    after_the_end,
+    copying,
+    destination,
+    discarding,
+    dry_run,
+    going_back,
+    methods,
+    preflight,
+    snapshot,
+)
 from detour_operator.storage_side.actions import (
+    Action,
     AddFinalizer,
     CreateSwitch,
     RemoveFinalizer,
-    SetPosition,
+    SetTrust,
 )
 from detour_operator.storage_side.decision import (
+    ALREADY_THERE,
     AT_ONCE,
     BUSY_SECONDS,
+    HOLD_TOO_LATE,
     LOOK_SECONDS,
     TOO_LATE,
     Decision,
     compute_of,
     copiers_may_live,
     delete_jobs,
+    is_ended,
     is_past_return,
     wants_back,
 )
@@ -41,7 +57,7 @@ from detour_operator.storage_side.observation import Observation, SeenSwitch
 def decide(seen: Observation) -> Decision:
     """The next step; safe to repeat after a crash at any point."""
     if is_ended(seen):
-        return _after_the_end(seen)
+        return after_the_end.decide(seen)
     if MIGRATION_FINALIZER not in seen.meta.finalizers:
         return _first_visit(seen)
     if seen.switch is not None and seen.switch.ours:
@@ -51,21 +67,6 @@ def decide(seen: Observation) -> Decision:
     if wants_back(seen):
         return going_back.without_switch(seen)
     return _start(seen)
-
-
-def is_ended(seen: Observation) -> bool:
-    """Whether the end was recorded; nothing follows it."""
-    found = find(seen.status.conditions, MigrationCondition.SUCCEEDED)
-    return found is not None and found.status is not Status.UNKNOWN
-
-
-def _after_the_end(seen: Observation) -> Decision:
-    switch = seen.switch
-    if switch is not None and switch.ours and going_back.is_too_late(seen, switch):
-        cancel = SetPosition(switch.meta, Position.SOURCE)
-        return Decision(phase=None, actions=(cancel,), after=None)
-    held = seen.meta.deleting and MIGRATION_FINALIZER in seen.meta.finalizers
-    return Decision(phase=None, actions=(RemoveFinalizer(),) if held else (), after=None)
 
 
 def _first_visit(seen: Observation) -> Decision:
@@ -83,26 +84,49 @@ def _start(seen: Observation) -> Decision:
         return _refused("SwitchExists", message)
     if seen.surroundings is None:
         return Decision(phase=Phase.PENDING, after=BUSY_SECONDS)
+    leftover = discarding.leftover(seen, seen.surroundings)
+    if leftover is not None:
+        return leftover
     plan = preflight.check(seen, seen.surroundings)
     if isinstance(plan, preflight.Refusal):
         return _refused(plan.reason, plan.message)
-    facts = {"source_claim": plan.source.name, "destination_claim": plan.destination.name}
-    action = plan.create or CreateSwitch(_switch_spec(seen, plan.destination.name))
+    if isinstance(plan, preflight.AlreadyThere):
+        return _already_there(seen, plan.claim)
+    facts = {
+        "source_claim": plan.source.name,
+        "source_claim_uid": plan.source.uid,
+        "destination_claim": plan.destination.name,
+        "copy_method": plan.method,
+    }
+    by_itself = plan.method.name in methods.BY_STORAGE
+    create = None if seen.spec.dry_run or by_itself else plan.create
+    name = None if by_itself else plan.destination.name
+    action = create or CreateSwitch(_switch_spec(seen, name))
     return Decision(phase=Phase.PREPARING, facts=facts, actions=(action,), after=AT_ONCE)
+
+
+def _already_there(seen: Observation, claim: str) -> Decision:
+    message = f"the disk is on the claim {claim} already: nothing was moved"
+    facts = {"destination_claim": claim, "completion_time": seen.now}
+    return Decision(
+        phase=Phase.SUCCEEDED, reason=ALREADY_THERE, message=message, facts=facts, after=None
+    )
 
 
 def _refused(reason: str, message: str) -> Decision:
     return Decision(phase=Phase.REFUSED, reason=reason, message=message, after=LOOK_SECONDS)
 
 
-def _switch_spec(seen: Observation, claim: str) -> AttachmentSwitchSpec:
+def _switch_spec(seen: Observation, claim: str | None) -> AttachmentSwitchSpec:
+    """Without a claim where that is made from the frozen source."""
     return AttachmentSwitchSpec(
         virtual_machine=seen.spec.virtual_machine,
         volume=seen.spec.volume,
-        destination=DestinationClaim(claim_name=claim),
+        destination=DestinationClaim(claim_name=claim) if claim else None,
         overlay=seen.spec.overlay,
         handover=seen.spec.handover,
         when_stopped=seen.spec.when_stopped,
+        dry_run=seen.spec.dry_run,
         position=Position.FROZEN,
     )
 
@@ -122,7 +146,11 @@ def _switch_lost(seen: Observation) -> Decision:
     machine = around.virtual_machine if around else None
     claim = machine.claims.get(seen.spec.volume) if machine else None
     if claim is not None and claim == destination.claim_name(seen.meta, seen.spec):
-        return _succeeded(seen)
+        return _complete(seen)
+    on_source = claim is not None and claim == seen.status.source_claim
+    left = discarding.left(seen, claim=on_source)
+    if left is not None:
+        return left
     if wants_back(seen):
         return going_back.without_switch(seen)
     message = "the AttachmentSwitch was deleted; the disk is on the source claim"
@@ -130,6 +158,19 @@ def _switch_lost(seen: Observation) -> Decision:
 
 
 def _with_switch(seen: Observation, switch: SeenSwitch) -> Decision:
+    """A person's answer to a stop goes to the switch first, whatever else is under way."""
+    decision = _by_position(seen, switch)
+    told = find(switch.status.conditions, SwitchCondition.STALLED)
+    stalled = told is not None and told.status is Status.TRUE
+    if not stalled or seen.spec.trust in (None, switch.spec.trust):
+        return decision
+    answer = SetTrust(switch.meta, seen.spec.trust)
+    return dataclasses.replace(decision, actions=(answer, *decision.actions), after=BUSY_SECONDS)
+
+
+def _by_position(seen: Observation, switch: SeenSwitch) -> Decision:
+    if switch.spec.dry_run:
+        return dry_run.decide(seen, switch)
     if switch.status.position is Position.DESTINATION:
         return _complete(seen)
     if switch.status.position is Position.SOURCE:
@@ -147,8 +188,8 @@ def _with_switch(seen: Observation, switch: SeenSwitch) -> Decision:
 
 
 def _complete(seen: Observation) -> Decision:
-    if seen.jobs:
-        actions = delete_jobs(seen)
+    actions: tuple[Action, ...] = (*delete_jobs(seen), *snapshot.delete_all(seen))
+    if seen.jobs or actions:
         return Decision(phase=Phase.CLEANING_UP, actions=actions, after=BUSY_SECONDS)
     return _succeeded(seen)
 
@@ -156,7 +197,7 @@ def _complete(seen: Observation) -> Decision:
 def _succeeded(seen: Observation) -> Decision:
     actions = (RemoveFinalizer(),) if seen.meta.deleting else ()
     facts = {"completion_time": seen.now, **_released(seen)}
-    return Decision(phase=Phase.SUCCEEDED, facts=facts, actions=actions, after=None)
+    return Decision(phase=Phase.SUCCEEDED, facts=facts, actions=actions, after=AT_ONCE)
 
 
 def _finishing(seen: Observation, switch: SeenSwitch) -> Decision:
@@ -165,8 +206,14 @@ def _finishing(seen: Observation, switch: SeenSwitch) -> Decision:
     ordered = compute_of(switch).order is Order.DESTINATION
     phase = Phase.CLEANING_UP if released else Phase.SWITCHING if ordered else Phase.MERGING
     facts = _released(seen) if released else {}
-    if not wants_back(seen):
+    if not wants_back(seen) and not seen.spec.hold:
         return Decision(phase=phase, facts=facts)
+    if not wants_back(seen):
+        message = (
+            "spec.hold came too late: the destination was asked for already. The move goes on; "
+            "until the switch to the destination is ordered it can be cancelled"
+        )
+        return Decision(phase=phase, facts=facts, reason=HOLD_TOO_LATE, message=message)
     message = (
         "the cancel came too late: the switch to the destination was ordered. To go back, move "
         "the disk back with another VolumeMigration once this one has ended"

@@ -20,13 +20,23 @@ def storage_class(template: ClaimTemplate, source: SeenClaim) -> str | None:
     return template.storage_class_name if named else source.storage_class
 
 
-def to_create(name: str, template: ClaimTemplate, source: SeenClaim) -> CreateClaim:
-    """The claim to create; what the template leaves out is taken from the source."""
+def to_create(
+    name: str, template: ClaimTemplate, source: SeenClaim, least: int = 0
+) -> CreateClaim:
+    """The claim to create; what the template leaves out is taken from the source.
+
+    The guest's disk is all of a block device, which may be larger than what was asked for. What
+    the storage makes from the source's volume must have at least so many bytes (``least``).
+    """
+    size = str(source.image_bytes) if source.block else source.request
+    if least > source.image_bytes:
+        size = str(least)
     return CreateClaim(
         name=name,
         storage_class=storage_class(template, source),
         access_modes=template.access_modes or source.access_modes,
-        size=template.size or source.request,
+        size=template.size or size,
+        block=source.block,
     )
 
 
@@ -41,7 +51,7 @@ def as_if_created(wanted: CreateClaim, source: SeenClaim, template_bytes: int | 
         access_modes=wanted.access_modes,
         storage_class=wanted.storage_class,
         request=wanted.size,
-        requested=source.requested if template_bytes is None else template_bytes,
+        requested=source.image_bytes if template_bytes is None else template_bytes,
         capacity=None,
         created_for=None,
     )

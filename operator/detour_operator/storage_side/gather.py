@@ -3,17 +3,32 @@
 Whatever cannot be looked at ends the pass (Unreachable): nothing follows from not knowing.
 """
 
+import dataclasses
+import threading
 import time
 from collections.abc import Callable
 
 from detour_crds.attachment_switch import Position
-from detour_operator.adapters import claims, events, jobs, switches, virtual_machines
-from detour_operator.adapters.client import Api
+from detour_crds.volume_migration import CopyMethod, SourceReclaimPolicy
+from detour_operator.adapters import (
+    claims,
+    events,
+    jobs,
+    namespaces,
+    snapshots,
+    storage,
+    switches,
+    virtual_machines,
+)
+from detour_operator.adapters.client import Api, Json
 from detour_operator.adapters.migrations import FoundMigration
 from detour_operator.errors import Unreachable
-from detour_operator.storage_side import destination, reading
-from detour_operator.storage_side.decisions import is_ended
+from detour_operator.reconcile.objects import Meta
+from detour_operator.settings import Limits
+from detour_operator.storage_side import by_storage, destination, offering, reading
+from detour_operator.storage_side.decision import has_moved, is_ended, method_of
 from detour_operator.storage_side.observation import (
+    Aftermath,
     CopierProgress,
     Observation,
     SeenClaim,
@@ -27,50 +42,93 @@ ENDS = (Position.DESTINATION, Position.SOURCE)
 
 
 class Progress:
-    """Reads copiers' logs, each at most every few seconds."""
+    """Reads copiers' logs, each at most every few seconds; for all workers together."""
 
     def __init__(self, api: Api, clock: Callable[[], float] = time.monotonic) -> None:
         self._api = api
         self._clock = clock
         self._next: dict[tuple[str, str], float] = {}
+        self._mutex = threading.Lock()
 
     def read(self, namespace: str, pod: str) -> CopierProgress | None:
         """How far the copier is; None if it did not say, or was asked just now."""
-        now = self._clock()
-        if now < self._next.get((namespace, pod), now):
+        if not self._is_due(namespace, pod):
             return None
-        self._next = {key: at for key, at in self._next.items() if at > now}
-        self._next[namespace, pod] = now + PROGRESS_SECONDS
         try:
             return reading.progress(jobs.last_words(self._api, namespace, pod))
         except Unreachable:
             return None  # kubelet may be slow to answer; nothing depends on the progress
 
+    def _is_due(self, namespace: str, pod: str) -> bool:
+        """Whether it may be read now; if so, it is not due again for a while."""
+        now = self._clock()
+        with self._mutex:
+            if now < self._next.get((namespace, pod), now):
+                return False
+            self._next = {key: at for key, at in self._next.items() if at > now}
+            self._next[namespace, pod] = now + PROGRESS_SECONDS
+            return True
 
-def gather(api: Api, found: FoundMigration, progress: Progress) -> Observation:
-    """Look; of an ended migration only at its switch."""
+
+def gather(api: Api, found: FoundMigration, progress: Progress, limits: Limits) -> Observation:
+    """Look; of an ended migration only at its switch and at what became of its source."""
     switch = _switch(api, found)
     seen = Observation(
         now=events.now(), meta=found.meta, spec=found.spec, status=found.status, switch=switch
     )
     if is_ended(seen):
-        return seen
+        return _after_the_end(api, seen)
     ours = switch is not None and switch.ours
     namespace, name = found.meta.namespace, found.meta.name
     seen_jobs = tuple(reading.job(raw) for raw in jobs.of_migration(api, namespace, name))
     copiers = tuple(reading.copier(raw) for raw in jobs.pods_of_migration(api, namespace, name))
-    return Observation(
-        now=seen.now,
-        meta=found.meta,
-        spec=found.spec,
-        status=found.status,
-        switch=switch,
+    looked = dataclasses.replace(
+        seen,
         surroundings=None if ours else _surroundings(api, found),
-        rivals=_rivals(api, found) if ours and not seen_jobs else (),
+        rivals=_rivals_at_the_destination(api, found) if ours and not seen_jobs else (),
         jobs=seen_jobs,
         copiers=copiers,
         progress=_progress(progress, namespace, copiers),
+        copy_limit_seconds=limits.copying,
+        external_limit_seconds=limits.external,
+        namespace_ends=namespaces.is_ending(api, namespace),
     )
+    return _made_by_others(api, looked)
+
+
+def _made_by_others(api: Api, seen: Observation) -> Observation:
+    """With what the storage or somebody else makes, where that is what copies."""
+    namespace, begun = seen.meta.namespace, by_storage.begun(seen.status.copy_method)
+    if not begun and method_of(seen) is not CopyMethod.EXTERNAL:
+        return seen
+    name = destination.claim_name(seen.meta, seen.spec)
+    there, source = _claim(api, namespace, name), seen.status.source_claim
+    if not begun:
+        return dataclasses.replace(seen, destination=there)
+    made = snapshots.of_migration(api, namespace, seen.meta.name)
+    pending = there is not None and there.phase == "Pending"
+    return dataclasses.replace(
+        seen,
+        source=_claim(api, namespace, source) if source else None,
+        destination=there,
+        snapshots=tuple(reading.snapshot(raw) for raw in made),
+        not_provisioned=(
+            claims.why_not_provisioned(api, namespace, there.uid) if there and pending else None
+        ),
+    )
+
+
+def _after_the_end(api: Api, seen: Observation) -> Observation:
+    name, uid = seen.status.source_claim, seen.status.source_claim_uid
+    if not has_moved(seen) or seen.meta.deleting or name is None or uid is None:
+        return seen
+    namespace, source = seen.meta.namespace, _claim(api, seen.meta.namespace, name)
+    raw = virtual_machines.get(api, namespace, seen.spec.virtual_machine.name)
+    machine = None if raw is None else reading.virtual_machine(raw)
+    wanted = seen.spec.source_reclaim_policy is SourceReclaimPolicy.DELETE and source is not None
+    users = _users(api, seen.meta, name) if wanted else ()
+    after = Aftermath(virtual_machine=machine, source=source, source_users=users)
+    return dataclasses.replace(seen, aftermath=after)
 
 
 def _switch(api: Api, found: FoundMigration) -> SeenSwitch | None:
@@ -93,13 +151,19 @@ def _surroundings(api: Api, found: FoundMigration) -> Surroundings:
     source = _claim(api, namespace, source_name) if source_name else None
     name = destination.claim_name(found.meta, spec)
     template = spec.destination.claim_template
+    there = _claim(api, namespace, name)
+    kind = _class(api, found, source)
+    made = source if there is None else None
     return Surroundings(
         virtual_machine=machine,
         source=source,
-        destination=_claim(api, namespace, name),
-        storage_class_exists=_class_exists(api, found, source),
+        destination=there,
+        storage_class_exists=None if kind is None else bool(kind),
+        storage=offering.storage(api, spec, made, kind or {}),
+        destination_reaches=offering.reaches(api, namespace, source, there, kind or {}),
         template_bytes=claims.bytes_of(template.size) if template and template.size else None,
-        destination_users=_users(api, found, name),
+        destination_users=_users(api, found.meta, name),
+        destination_mounted=any(claims.pods_using(api, namespace, name)),
     )
 
 
@@ -108,33 +172,38 @@ def _claim(api: Api, namespace: str, name: str) -> SeenClaim | None:
     return None if raw is None else reading.claim(raw)
 
 
-def _class_exists(api: Api, found: FoundMigration, source: SeenClaim | None) -> bool | None:
+def _class(api: Api, found: FoundMigration, source: SeenClaim | None) -> Json | None:
+    """The class the destination would be created with, empty if it is not there; None if none."""
     template = found.spec.destination.claim_template
     if template is None or source is None:
         return None
     name = destination.storage_class(template, source)
-    return claims.storage_class_exists(api, name) if name else None
+    return (storage.storage_class(api, name) or {}) if name else None
 
 
-def _users(api: Api, found: FoundMigration, claim: str) -> tuple[str, ...]:
-    namespace = found.meta.namespace
+def _users(api: Api, migration: Meta, claim: str) -> tuple[str, ...]:
+    namespace = migration.namespace
     return (
         *(f"pod {name}" for name in claims.pods_using(api, namespace, claim)),
         *(f"VirtualMachine {name}" for name in virtual_machines.using(api, namespace, claim)),
-        *_rivals(api, found),
+        *_rivals(api, migration, claim),
     )
 
 
-def _rivals(api: Api, found: FoundMigration) -> tuple[str, ...]:
-    """Switches under way, not ours, that have our destination at one of their ends."""
-    claim = destination.claim_name(found.meta, found.spec)
+def _rivals(api: Api, migration: Meta, claim: str) -> tuple[str, ...]:
+    """Switches under way, not ours, that have a claim at one of their ends."""
     return tuple(
         f"AttachmentSwitch {other.meta.name}"
-        for other in switches.in_namespace(api, found.meta.namespace)
-        if other.meta.name != found.meta.name
+        for other in switches.in_namespace(api, migration.namespace)
+        if other.meta.name != migration.name
         and other.status.position not in ENDS
+        and not other.spec.dry_run
         and claim in _claims_of(other)
     )
+
+
+def _rivals_at_the_destination(api: Api, found: FoundMigration) -> tuple[str, ...]:
+    return _rivals(api, found.meta, destination.claim_name(found.meta, found.spec))
 
 
 def _claims_of(switch: switches.FoundSwitch) -> set[str | None]:

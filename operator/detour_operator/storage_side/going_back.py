@@ -6,16 +6,20 @@ a claim any more when the guest's writes are committed into the source.
 
 from detour_crds.attachment_switch import Position
 from detour_crds.conditions import MigrationCondition, Status, SwitchCondition, find
-from detour_crds.volume_migration import Phase
-from detour_operator.storage_side.actions import RemoveFinalizer, SetPosition
+from detour_crds.volume_migration import Phase, WhenStopped
+from detour_operator.storage_side import discarding, snapshot
+from detour_operator.storage_side.actions import Action, DeleteSwitch, RemoveFinalizer, SetPosition
 from detour_operator.storage_side.decision import (
     BUSY_SECONDS,
     CANCELLED,
     COPY_FAILED,
+    GUEST_STOPPED,
     Decision,
     copiers_may_live,
     copy_failure,
     delete_jobs,
+    is_unwanted,
+    wants_back,
 )
 from detour_operator.storage_side.observation import Observation, SeenSwitch
 
@@ -25,7 +29,9 @@ def decide(seen: Observation, switch: SeenSwitch) -> Decision:
     if copiers_may_live(seen):
         message = "waiting for the copier to end"
         return _cancelling(message, seen)
-    if switch.spec.position is not Position.SOURCE and not switch.meta.deleting:
+    asked = switch.spec.position is Position.SOURCE or switch.meta.deleting
+    # A switch that goes back by itself is not cancelled: what its end is called is its own matter.
+    if wants_back(seen) and not asked:
         cancel = SetPosition(switch.meta, Position.SOURCE)
         return Decision(phase=Phase.CANCELLING, actions=(cancel,), after=BUSY_SECONDS)
     return _cancelling("the guest's writes are being taken back into the source", seen)
@@ -35,20 +41,41 @@ def without_switch(seen: Observation) -> Decision:
     """A cancel before there was a switch: nothing is to be undone."""
     if seen.jobs or copiers_may_live(seen):
         return _cancelling("waiting for the copier to end", seen)
-    return end(seen, CANCELLED, _wish(seen))
+    return discarding.left(seen, claim=False) or end(seen, CANCELLED, _wish(seen))
 
 
 def after_switch(seen: Observation, switch: SeenSwitch) -> Decision:
     """The switch has ended on the source, by our wish or by its own."""
     if seen.jobs or copiers_may_live(seen):
         return _cancelling("waiting for the copier to end", seen)
+    left = discarding.left(seen, claim=True)
+    if left is not None:
+        return left
     failure = copy_failure(seen)
     if failure is not None:
         return end(seen, COPY_FAILED, f"the copy failed ({failure[0]}): {failure[1]}")
     told = find(switch.status.conditions, SwitchCondition.READY)
+    if told is not None and told.reason == GUEST_STOPPED and _starts_again(seen):
+        return _start_again(switch)
     if told is not None and told.reason != CANCELLED and not seen.spec.cancel:
         return end(seen, told.reason, told.message)
     return end(seen, CANCELLED, _wish(seen))
+
+
+def _starts_again(seen: Observation) -> bool:
+    return not is_unwanted(seen) and seen.spec.when_stopped is WhenStopped.AUTO
+
+
+def _start_again(switch: SeenSwitch) -> Decision:
+    """From nothing, with another switch: that the source was frozen is forgotten first."""
+    message = "the guest stopped in the middle; what it wrote is on the source: starting again"
+    return Decision(
+        phase=Phase.PREPARING,
+        message=message,
+        facts={"start_time": None, "copied": None, "copied_time": None, "external": None},
+        actions=(DeleteSwitch(switch.meta),),
+        after=BUSY_SECONDS,
+    )
 
 
 def is_too_late(seen: Observation, switch: SeenSwitch) -> bool:
@@ -64,7 +91,7 @@ def is_too_late(seen: Observation, switch: SeenSwitch) -> bool:
 
 def end(seen: Observation, reason: str, message: str) -> Decision:
     """The move ended without having happened."""
-    phase = Phase.CANCELLED if reason == CANCELLED else Phase.FAILED
+    phase = Phase.CANCELLED if reason in (CANCELLED, GUEST_STOPPED) else Phase.FAILED
     facts = {"completion_time": seen.now}
     actions = (RemoveFinalizer(),) if seen.meta.deleting else ()
     return Decision(
@@ -73,9 +100,8 @@ def end(seen: Observation, reason: str, message: str) -> Decision:
 
 
 def _cancelling(message: str, seen: Observation) -> Decision:
-    return Decision(
-        phase=Phase.CANCELLING, message=message, actions=delete_jobs(seen), after=BUSY_SECONDS
-    )
+    actions: tuple[Action, ...] = (*delete_jobs(seen), *snapshot.delete_all(seen))
+    return Decision(phase=Phase.CANCELLING, message=message, actions=actions, after=BUSY_SECONDS)
 
 
 def _wish(seen: Observation) -> str:
@@ -84,4 +110,6 @@ def _wish(seen: Observation) -> str:
         return f"cancelled by spec.cancel: {kept}"
     if seen.meta.deleting:
         return f"cancelled by the deletion of the VolumeMigration: {kept}"
+    if seen.namespace_ends:
+        return f"cancelled by the deletion of the namespace: {kept}"
     return f"cancelled: {kept}"

@@ -7,23 +7,17 @@ the compute side, which refuses by its switch's ``Accepted``.
 import dataclasses
 from collections.abc import Callable
 
-from detour_crds.volume_migration import (
-    CopyMethod,
-    HandoverMode,
-    NearLimit,
-    OverlayPlace,
-    SourceReclaimPolicy,
-    Verify,
-    VolumeMigrationSpec,
-    WhenStopped,
-)
-from detour_operator.storage_side import destination
+from detour_crds.quantities import bytes_of
+from detour_crds.volume_migration import CopyMethodStatus, OverlayPlace, VolumeMigrationSpec
+from detour_operator.storage_side import destination, methods
 from detour_operator.storage_side.actions import CreateClaim
-from detour_operator.storage_side.observation import Observation, SeenClaim, Surroundings
+from detour_operator.storage_side.observation import Observation, SeenClaim, Storage, Surroundings
 
-NOT_YET_SUPPORTED = "NotYetSupported"
+LEAST_PER_SECOND = 64 << 10
+"""Bytes: with less a request of the copier's (2 MiB) takes longer than many storages wait for."""
 NAME_LIMIT = 63
 """Of a label's value: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/"""
+UNDECIDED = CopyMethodStatus()
 RWO, RWX = "ReadWriteOnce", "ReadWriteMany"
 
 
@@ -43,47 +37,96 @@ class Plan:
         source: the claim the disk is on.
         destination: the claim it goes to, as it is or as it is going to be.
         create: what to create first; None if the destination is there.
+        method: how it is copied, and why not otherwise.
     """
 
     source: SeenClaim
     destination: SeenClaim
     create: CreateClaim | None = None
+    method: CopyMethodStatus = UNDECIDED
 
 
-def check(seen: Observation, around: Surroundings) -> Plan | Refusal:
-    """The plan, or the first reason against it."""
-    refused = _name(seen) or unsupported(seen.spec)
-    if refused is not None:
-        return refused
+@dataclasses.dataclass(frozen=True, slots=True)
+class AlreadyThere:
+    """The disk is on the destination: what was asked for is so."""
+
+    claim: str
+
+
+def check(seen: Observation, around: Surroundings) -> Plan | Refusal | AlreadyThere:
+    """The plan, or that there is nothing to do, or the first reason against it."""
+    found = _already_there(seen, around) or _name(seen) or _copy_spec(seen.spec)
+    if found is not None:
+        return found
     source = _source(seen, around)
     if isinstance(source, Refusal):
         return source
     plan = _plan(seen, around, source)
     if isinstance(plan, Refusal):
         return plan
-    return next((found for one in CHECKS if (found := one(plan, around))), plan)
+    refusal = next((found for one in CHECKS if (found := one(plan, around))), None)
+    return refusal or _with_method(seen, around, plan)
 
 
-def unsupported(spec: VolumeMigrationSpec) -> Refusal | None:
-    """What the spec asks for that this version does not do."""
-    method = spec.copy.method
-    for field, asked, only in (
-        ("spec.dryRun", spec.dry_run, False),
-        ("spec.copy.method", method, CopyMethod.AUTO),
-        ("spec.copy.bandwidthLimit", spec.copy.bandwidth_limit, None),
-        ("spec.copy.verify", spec.copy.verify, Verify.NONE),
-        ("spec.overlay.where", spec.overlay.where, OverlayPlace.NODE_LOCAL),
-        ("spec.overlay.limit", spec.overlay.limit, None),
-        ("spec.overlay.nearLimit", spec.overlay.near_limit, NearLimit.CANCEL),
-        ("spec.handover", spec.handover, HandoverMode.PATCH),
-        ("spec.sourceReclaimPolicy", spec.source_reclaim_policy, SourceReclaimPolicy.RETAIN),
-        ("spec.whenStopped", spec.when_stopped, WhenStopped.AUTO),
-    ):
-        if asked not in (only, CopyMethod.HOST_ASSISTED):
-            shown = str(asked).lower() if isinstance(asked, bool) else asked
-            message = f"{field}: {shown} is not supported yet; leave the field out"
-            return Refusal(NOT_YET_SUPPORTED, message)
-    return None
+def _with_method(seen: Observation, around: Surroundings, plan: Plan) -> Plan | Refusal:
+    known, ours = seen.status.copy_method, plan.destination.created_for == seen.meta.uid
+    if known is not None and ours and known.name not in methods.BY_STORAGE and not known.tried:
+        return dataclasses.replace(plan, method=known)  # the claim was made for it
+    case = methods.Case(
+        asked=seen.spec.copy.method,
+        exists=plan.create is None,
+        source=plan.source,
+        size=around.template_bytes,
+        overlay_on_source=seen.spec.overlay.where is OverlayPlace.SOURCE_VOLUME,
+        storage=around.storage or Storage(),
+    )
+    found = methods.select(case)
+    if isinstance(found, methods.Against):
+        message = f"spec.copy.method: {case.asked}: {found.message}"
+        return Refusal(found.reason, message)
+    return dataclasses.replace(plan, method=found)
+
+
+def _copy_spec(spec: VolumeMigrationSpec) -> Refusal | None:
+    """What is wrong with the wish alone, whatever it is about."""
+    against = methods.unsupported(spec.copy.method)
+    if against is not None:
+        return Refusal(against.reason, against.message)
+    limit = spec.copy.bandwidth_limit
+    if limit is None or bytes_of(limit) >= LEAST_PER_SECOND:
+        return None
+    message = (
+        f"spec.copy.bandwidthLimit: {limit} is less than 64Ki ({LEAST_PER_SECOND} bytes per"
+        " second); leave the field out for no limit"
+    )
+    return Refusal("BandwidthLimitTooLow", message)
+
+
+def _already_there(seen: Observation, around: Surroundings) -> AlreadyThere | Refusal | None:
+    """Whether this is a migration of the past, created again as GitOps tools do.
+
+    The virtual machine alone does not tell: its manifest may name a claim that the running guest
+    is not on. Then no pod has that claim, while after a move the holder or the launcher has it.
+    """
+    vm, there = around.virtual_machine, around.destination
+    name = destination.claim_name(seen.meta, seen.spec)
+    if vm is None or vm.claims.get(seen.spec.volume) != name:
+        return None
+    if there is None or there.phase != "Bound" or there.deleting:
+        return None
+    if there.created_for == seen.meta.uid:
+        message = (
+            f"VirtualMachine {vm.name} names the claim {name} already, but nothing was copied to "
+            "it yet: have the manifest name the old claim until the disk was moved"
+        )
+        return Refusal("DestinationNotFilled", message)
+    if vm.started and not around.destination_mounted:
+        message = (
+            f"VirtualMachine {vm.name} names the claim {name} already, but its guest runs on "
+            "another one: have the manifest name the old claim until the disk was moved"
+        )
+        return Refusal("RestartRequired", message)
+    return AlreadyThere(name)
 
 
 def _name(seen: Observation) -> Refusal | None:
@@ -135,19 +178,22 @@ def _plan(seen: Observation, around: Surroundings, source: SeenClaim) -> Plan | 
     return Plan(source=source, destination=there)
 
 
-def _is_source(plan: Plan, _: Surroundings) -> Refusal | None:
-    if plan.destination.name != plan.source.name:
-        return None
-    message = f"the disk is on the claim {plan.source.name} already; name another destination"
-    return Refusal("DestinationIsSource", message)
-
-
 def _usable(plan: Plan, _: Surroundings) -> Refusal | None:
     claim = plan.destination
     if not claim.deleting and claim.phase != "Lost":
         return None
     state = f"{claim.phase}{_deleting(claim)}"
     return Refusal("DestinationNotUsable", f"the destination claim {claim.name} is {state}")
+
+
+def _being_filled(plan: Plan, _: Surroundings) -> Refusal | None:
+    if not plan.destination.filling:
+        return None
+    message = (
+        f"the destination claim {plan.destination.name} is still being filled for its DataVolume,"
+        " which would write over the copy: wait until the DataVolume has Succeeded"
+    )
+    return Refusal("DestinationBeingFilled", message)
 
 
 def _in_use(plan: Plan, around: Surroundings) -> Refusal | None:
@@ -162,13 +208,15 @@ def _in_use(plan: Plan, around: Surroundings) -> Refusal | None:
 
 
 def _volume_mode(plan: Plan, _: Surroundings) -> Refusal | None:
-    if plan.source.block != plan.destination.block:
-        message = "source and destination must both have the volume mode Filesystem"
-        return Refusal("VolumeModeDiffers", message)
-    if plan.source.block:
-        message = "the source claim has the volume mode Block, which is not supported yet"
-        return Refusal(NOT_YET_SUPPORTED, message)
-    return None
+    if plan.source.block == plan.destination.block:
+        return None
+    modes = ("Block", "Filesystem") if plan.source.block else ("Filesystem", "Block")
+    message = (
+        f"the source claim {plan.source.name} has the volume mode {modes[0]}, the destination"
+        f" claim {plan.destination.name} {modes[1]}: a running guest's image cannot become the"
+        " other kind; use a claim of the same mode"
+    )
+    return Refusal("VolumeModeDiffers", message)
 
 
 def _access_modes(plan: Plan, _: Surroundings) -> Refusal | None:
@@ -189,13 +237,25 @@ def _access_modes(plan: Plan, _: Surroundings) -> Refusal | None:
 def _size(plan: Plan, _: Surroundings) -> Refusal | None:
     claim = plan.destination
     room = claim.capacity if claim.capacity is not None else claim.requested
-    if room >= plan.source.requested:
+    needed = plan.source.image_bytes
+    if room >= needed:
         return None
+    has = "has" if plan.source.block else "asks for"
     message = (
-        f"the destination claim {claim.name} has {room} bytes, the source claim asks for "
-        f"{plan.source.requested}"
+        f"the destination claim {claim.name} has {room} bytes, the source claim {has} {needed}:"
+        " use one of at least that size"
     )
     return Refusal("DestinationTooSmall", message)
+
+
+def _reaches(plan: Plan, around: Surroundings) -> Refusal | None:
+    if around.destination_reaches is not False:
+        return None
+    message = (
+        f"the destination claim {plan.destination.name} cannot be had on the node that the source"
+        " is used on, by the topology of its volume or its storage class: choose another one"
+    )
+    return Refusal("DestinationNotOnNode", message)
 
 
 def _storage_class(plan: Plan, around: Surroundings) -> Refusal | None:
@@ -208,11 +268,12 @@ def _storage_class(plan: Plan, around: Surroundings) -> Refusal | None:
 Check = Callable[[Plan, Surroundings], Refusal | None]
 
 CHECKS: tuple[Check, ...] = (
-    _is_source,
     _usable,
+    _being_filled,
     _in_use,
     _volume_mode,
     _access_modes,
     _size,
     _storage_class,
+    _reaches,
 )

@@ -5,20 +5,27 @@ from collections.abc import Mapping
 from typing import Any
 
 from detour_crds import names
+from detour_crds.volume_migration import CopyMethod, Verify
 from detour_operator.adapters.claims import bytes_of
-from detour_operator.adapters.jobs import SWITCH_UID_ANNOTATION, TOKEN_ANNOTATION
 from detour_operator.adapters.switches import FoundSwitch
-from detour_operator.adapters.virtual_machines import claims_of
+from detour_operator.adapters.virtual_machines import applied_claims_of, claims_of
 from detour_operator.reconcile.objects import meta_of
 from detour_operator.storage_side.observation import (
     CopierProgress,
+    Owner,
     SeenClaim,
     SeenCopier,
     SeenJob,
+    SeenSnapshot,
+    SeenSnapshotClass,
     SeenSwitch,
     SeenVirtualMachine,
 )
 
+CDI_PHASE, FILLED = "cdi.kubevirt.io/storage.pod.phase", "Succeeded"
+"""CDI's word on the pod that fills a claim for a DataVolume; one it made no pod for has none
+(https://github.com/kubevirt/containerized-data-importer/blob/main/doc/datavolumes.md)."""
+DEFAULT_SNAPSHOT_CLASS = "snapshot.storage.kubernetes.io/is-default-class"
 Raw = Mapping[str, Any]
 
 
@@ -32,7 +39,13 @@ def switch(found: FoundSwitch, migration_uid: str) -> SeenSwitch:
 def virtual_machine(raw: Raw) -> SeenVirtualMachine:
     """A VirtualMachine."""
     meta = meta_of(raw)
-    return SeenVirtualMachine(name=meta.name, uid=meta.uid, claims=claims_of(raw))
+    return SeenVirtualMachine(
+        name=meta.name,
+        uid=meta.uid,
+        claims=claims_of(raw),
+        started=bool((raw.get("status") or {}).get("created")),
+        applied=applied_claims_of(raw),
+    )
 
 
 def claim(raw: Raw) -> SeenClaim:
@@ -53,7 +66,37 @@ def claim(raw: Raw) -> SeenClaim:
         requested=bytes_of(request),
         capacity=None if capacity is None else bytes_of(capacity),
         created_for=meta.annotations.get(names.DESTINATION_OF_ANNOTATION),
+        filling=meta.annotations.get(CDI_PHASE, FILLED) != FILLED,
+        superseded_for=_superseded_for(raw),
+        data_volume=_data_volume(raw),
+        volume=spec.get("volumeName") or None,
+        data_source=_data_source(spec),
+        token=meta.annotations.get(names.TOKEN_ANNOTATION),
+        created=raw["metadata"].get("creationTimestamp"),
+        deleting_since=raw["metadata"].get("deletionTimestamp"),
+        copied_under=meta.annotations.get(names.COPIED_ANNOTATION),
     )
+
+
+def _data_source(spec: Raw) -> str | None:
+    found = spec.get("dataSource") or spec.get("dataSourceRef")
+    return f"{found['kind']}/{found['name']}" if found else None
+
+
+def _superseded_for(raw: Raw) -> str | None:
+    """Of whose disk the claim is a stale image, as the compute side marked it."""
+    metadata = raw["metadata"]
+    if names.SUPERSEDED_LABEL not in (metadata.get("labels") or {}):
+        return None
+    return (metadata.get("annotations") or {}).get(names.SUPERSEDED_FOR_ANNOTATION)
+
+
+def _data_volume(raw: Raw) -> Owner | None:
+    """The DataVolume that made the claim and would make it again."""
+    for owner in raw["metadata"].get("ownerReferences") or []:
+        if owner.get("kind") == "DataVolume":
+            return Owner(owner["name"], owner["uid"])
+    return None
 
 
 def job(raw: Raw) -> SeenJob:
@@ -69,13 +112,45 @@ def job(raw: Raw) -> SeenJob:
         name=meta.name,
         uid=meta.uid,
         deleting=meta.deleting,
-        switch_uid=meta.annotations.get(SWITCH_UID_ANNOTATION, ""),
-        token=meta.annotations.get(TOKEN_ANNOTATION, ""),
+        switch_uid=meta.annotations.get(names.SWITCH_UID_ANNOTATION, ""),
+        token=meta.annotations.get(names.TOKEN_ANNOTATION, ""),
         finished="Complete" in told or "Failed" in told,
         failed="Failed" in told,
         failure_reason=failure.get("reason", ""),
         failure_message=failure.get("message", ""),
         suspended=bool(raw["spec"].get("suspend")),
+        method=meta.annotations.get(names.METHOD_ANNOTATION, CopyMethod.HOST_ASSISTED),
+        verify=meta.annotations.get(names.VERIFY_ANNOTATION, Verify.NONE),
+        looks=meta.annotations.get(names.LOOK_ANNOTATION) == "true",
+        created=raw["metadata"].get("creationTimestamp"),
+    )
+
+
+def snapshot(raw: Raw) -> SeenSnapshot:
+    """A VolumeSnapshot (https://kubernetes.io/docs/concepts/storage/volume-snapshots/)."""
+    meta, status = meta_of(raw), raw.get("status") or {}
+    size = status.get("restoreSize")
+    error = status.get("error") or {}
+    return SeenSnapshot(
+        name=meta.name,
+        uid=meta.uid,
+        deleting=meta.deleting,
+        switch_uid=meta.annotations.get(names.SWITCH_UID_ANNOTATION, ""),
+        token=meta.annotations.get(names.TOKEN_ANNOTATION, ""),
+        ready=status.get("readyToUse") is True,
+        restore_bytes=None if size is None else bytes_of(str(size)),
+        error=str(error.get("message") or "") if error else "",
+        created=raw["metadata"].get("creationTimestamp"),
+    )
+
+
+def snapshot_class(raw: Raw) -> SeenSnapshotClass:
+    """A VolumeSnapshotClass."""
+    meta = meta_of(raw)
+    return SeenSnapshotClass(
+        name=meta.name,
+        is_default=meta.annotations.get(DEFAULT_SNAPSHOT_CLASS) == "true",
+        deletes=raw.get("deletionPolicy") == "Delete",
     )
 
 
@@ -89,6 +164,8 @@ def copier(raw: Raw) -> SeenCopier:
         ended=status.get("phase") in ("Succeeded", "Failed"),
         result_reason=str(result.get("reason", "")),
         result_message=str(result.get("message", "")),
+        result_bytes=_whole(result.get("bytesTotal")),
+        shared_blocks=result.get("sharedBlocks") is True,
         waiting=_waiting(status),
     )
 
@@ -100,7 +177,12 @@ def progress(lines: list[dict[str, Any]]) -> CopierProgress | None:
             line.get(name) for name in ("bytesDone", "bytesTotal", "bytesPerSecond")
         )
         if isinstance(done, int) and isinstance(total, int) and isinstance(rate, int):
-            return CopierProgress(bytes_done=done, bytes_total=total, bytes_per_second=rate)
+            return CopierProgress(
+                bytes_done=done,
+                bytes_total=total,
+                bytes_per_second=rate,
+                verifying=line.get("verifying") is True,
+            )
     return None
 
 
@@ -115,6 +197,10 @@ def _result(status: Raw) -> Raw:
         if isinstance(told, dict):
             return told
     return {}
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) else None
 
 
 def _waiting(status: Raw) -> str:

@@ -27,7 +27,7 @@ class StorageSide:
         found = migrations.get(self._api, namespace, name)
         if found is None:
             return None
-        seen = gather(self._api, found, self._progress)
+        seen = gather(self._api, found, self._progress, self._settings.limits)
         decision = decide(seen)
         # What is recorded is durable before anything is done on the strength of it.
         found = self._publish(found, status.status(seen, decision))

@@ -2,34 +2,24 @@
 
 import dataclasses
 
+from detour_crds.attachment_switch import OverlayFile
 from detour_crds.conditions import Condition, stamped
 from detour_crds.volume_migration import (
-    CopyMethod,
-    CopyMethodStatus,
     OverlayStatus,
-    Phase,
-    RefusedMethod,
     VolumeMigrationStatus,
 )
 from detour_operator.storage_side import conditions
-from detour_operator.storage_side.decision import Decision, compute_of
+from detour_operator.storage_side.decision import Decision, compute_of, is_ended
 from detour_operator.storage_side.observation import Observation
-from detour_operator.storage_side.preflight import NOT_YET_SUPPORTED
-
-COPY_METHOD = CopyMethodStatus(
-    name=CopyMethod.HOST_ASSISTED,
-    reason="a pod on the guest's node copies; this works with every storage class",
-    refused=tuple(
-        RefusedMethod(name=method, reason=NOT_YET_SUPPORTED)
-        for method in (CopyMethod.VOLUME_SNAPSHOT, CopyMethod.CSI_CLONE, CopyMethod.EXTERNAL)
-    ),
-)
 
 
 def status(seen: Observation, decision: Decision) -> VolumeMigrationStatus:
-    """The new status; the old one itself where the decision leaves it as it is."""
+    """The new status; the old one where the decision leaves it as it is, but for its generation.
+
+    kstatus takes a status of an older generation for one that is still to come.
+    """
     if decision.phase is None:
-        return seen.status
+        return _kept(seen) if is_ended(seen) else seen.status
     told = conditions.conditions(seen, decision, decision.phase)
     return dataclasses.replace(
         seen.status,
@@ -38,7 +28,17 @@ def status(seen: Observation, decision: Decision) -> VolumeMigrationStatus:
         phase=decision.phase,
         conditions=_stamped(seen, told),
         progress=conditions.progress(seen, decision),
-        copy_method=_copy_method(seen, decision.phase),
+    )
+
+
+def _kept(seen: Observation) -> VolumeMigrationStatus:
+    before = seen.status
+    if before.observed_generation == seen.meta.generation:
+        return before
+    return dataclasses.replace(
+        before,
+        observed_generation=seen.meta.generation,
+        conditions=_stamped(seen, before.conditions),
     )
 
 
@@ -51,15 +51,16 @@ def _of_switch(seen: Observation) -> dict[str, object]:
         "node": compute.node,
         "attempt": compute.attempt,
         "pauses": node.pauses if node else None,
-        "overlay": OverlayStatus(bytes=overlay.bytes) if overlay else None,
+        "overlay": _overlay(seen.status.overlay, overlay),
     }
+
+
+def _overlay(before: OverlayStatus | None, now: OverlayFile | None) -> OverlayStatus | None:
+    if now is None:
+        return None
+    known = before.limit_bytes if before else None
+    return OverlayStatus(bytes=now.bytes, limit_bytes=now.limit_bytes or known)
 
 
 def _stamped(seen: Observation, told: tuple[Condition, ...]) -> tuple[Condition, ...]:
     return stamped(seen.status.conditions, told, now=seen.now, generation=seen.meta.generation)
-
-
-def _copy_method(seen: Observation, phase: Phase) -> CopyMethodStatus | None:
-    if phase in (Phase.PENDING, Phase.REFUSED):
-        return seen.status.copy_method
-    return COPY_METHOD

@@ -9,7 +9,7 @@ from cluster import images, paths, tools
 from cluster.kind import releases
 from cluster.kubectl import Kubectl
 from cluster.process import CommandError, locked, run, wait_until
-from cluster.provider import StorageClasses
+from cluster.provider import StorageClasses, UnsupportedError
 
 CLUSTER = "detour"
 SOURCES = Path(__file__).parent
@@ -88,6 +88,13 @@ class KindProvider:
         """Runs a program in the node's container."""
         words = ["docker", "exec", "--interactive", "--privileged", node, *argv]
         return run(words, check=check, timeout=timeout, stdin=stdin)
+
+    def make_device(self, node: str, name: str, size: int, *, sector: int = 512) -> str:
+        """Not to be had: the nodes' devices are not ours."""
+        raise UnsupportedError(f"no block devices can be made on {node}")
+
+    def remove_device(self, name: str) -> None:
+        """There is none."""
 
     def power_off(self, node: str) -> None:
         """Kills the node's container; one that is stopped already is no error."""

@@ -1,10 +1,8 @@
 """Finds what the local cluster left on this host, without trusting any record of it."""
 
-import json
 from pathlib import Path
 
-from cluster.local import cgroups, layout, network
-from cluster.process import run
+from cluster.local import cgroups, devices, layout, network
 
 
 def find() -> list[str]:
@@ -15,15 +13,9 @@ def find() -> list[str]:
         *(f"control group {group}" for group in cgroups.left()),
         *(f"mount {place}" for place in _mounts()),
         *(f"process {words}" for words in _processes()),
-        *(f"loop device {name}" for name in _loop_devices()),
+        *(f"loop device {name}" for name in devices.attached()),
         *([f"folder {layout.state()}"] if layout.state().exists() else []),
     ]
-
-
-def detach_loop_devices() -> None:
-    """Detaches the loop devices over the nodes' files: they are the host's, not a node's."""
-    for name in _loop_devices():
-        run(["losetup", "--detach", name])
 
 
 def _mounts() -> list[str]:
@@ -48,10 +40,3 @@ def _processes_of(*words: str) -> list[str]:
         if any(word in line for word in words):
             found.append(f"{path.parent.name}: {line[:120]}")
     return found
-
-
-def _loop_devices() -> list[str]:
-    listed = run(["losetup", "--json", "--output=NAME,BACK-FILE"]).stdout
-    devices = json.loads(listed)["loopdevices"] if listed.strip() else []
-    folder = f"{layout.state()}/"
-    return [device["name"] for device in devices if (device["back-file"] or "").startswith(folder)]

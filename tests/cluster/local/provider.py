@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cluster import images, paths, tools
 from cluster.kubectl import Kubectl
-from cluster.local import cgroups, disks, layout, leftovers, machines, network
+from cluster.local import cgroups, devices, disks, layout, leftovers, machines, network
 from cluster.local.layout import CONTROL_PLANE, Node
 from cluster.process import CommandError, locked, run, wait_until
 from cluster.provider import StorageClasses
@@ -21,7 +21,13 @@ class LocalProvider:
     """Makes and takes away the local cluster; see `provider.Provider` for its methods."""
 
     name = "local"
-    classes = StorageClasses("local-path", "local-path-second", "shared")
+    classes = StorageClasses(
+        "local-path",
+        "local-path-second",
+        "shared",
+        ("block", "block-second"),
+        ("csi", "csi-second"),
+    )
 
     def create(self) -> None:
         """Makes the cluster, or starts what is missing of one that was made before.
@@ -31,7 +37,9 @@ class LocalProvider:
         """
         run([paths.CLUSTER_SOURCES / "setup.sh"])
         with locked(paths.cache() / "cluster.lock"):
-            if not self._resumed():
+            if self._resumed():
+                self._kubectl.apply_storage()
+            else:
                 self.destroy()
                 self._make()
 
@@ -84,6 +92,14 @@ class LocalProvider:
         """Runs a program inside a node's namespaces; LookupError while it has no power."""
         return machines.execute(node, argv, check=check, timeout=timeout, stdin=stdin)
 
+    def make_device(self, node: str, name: str, size: int, *, sector: int = 512) -> str:
+        """A loop device over a sparse file; nodes have the devices of the host."""
+        return devices.make(node, name, size, sector)
+
+    def remove_device(self, name: str) -> None:
+        """Detaches the loop device, and those that kubelets put over it."""
+        devices.remove(name)
+
     def power_off(self, node: str) -> None:
         """Kills a machine's first process, and with it every process of the machine.
 
@@ -94,6 +110,7 @@ class LocalProvider:
         if node != CONTROL_PLANE:
             network.unplug(layout.node(node))
             cgroups.remove(layout.node(node))
+            devices.power_off(node)
 
     def power_on(self, node: str) -> None:
         """Starts a machine, unless it runs, and waits until it does its work."""
@@ -118,7 +135,7 @@ class LocalProvider:
         for machine in (*self.nodes(), CONTROL_PLANE):
             self.power_off(machine)
         network.remove()
-        leftovers.detach_loop_devices()
+        devices.detach_all()
         shutil.rmtree(layout.state(), ignore_errors=True)
         found = leftovers.find()
         if found:

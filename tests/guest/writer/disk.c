@@ -16,6 +16,7 @@
 #include "content.h"
 
 enum { PATIENCE = 300 }; /* tenths of a second that a disk may take to appear */
+enum { LARGEST_GRANULE = 8 };
 
 static const char *const CANDIDATES[] = {"/dev/vda", "/dev/sda", NULL};
 
@@ -45,17 +46,21 @@ bool disk_open(struct disk *disk, const char *path)
 {
     struct stat status;
     uint64_t bytes;
+    int sector = SECTOR;
 
     disk->fd = wait_for_disk(path);
     if (disk->fd < 0 || fstat(disk->fd, &status) != 0)
         return false;
     disk->device = S_ISBLK(status.st_mode);
     bytes = (uint64_t)status.st_size;
-    if (disk->device && ioctl(disk->fd, BLKGETSIZE64, &bytes) != 0)
+    if (disk->device && (ioctl(disk->fd, BLKGETSIZE64, &bytes) != 0 ||
+                         ioctl(disk->fd, BLKSSZGET, &sector) != 0))
         return false;
     disk->sectors = bytes / SECTOR;
-    disk->buffer = aligned_alloc(4096, (LARGEST_WRITE + 8) * SECTOR);
-    return disk->buffer != NULL && disk->sectors > 1;
+    disk->granule = (uint64_t)sector / SECTOR;
+    disk->buffer = aligned_alloc(4096, (LARGEST_WRITE + 3 * LARGEST_GRANULE) * SECTOR);
+    return disk->buffer != NULL && disk->sectors > disk->granule &&
+           disk->granule <= LARGEST_GRANULE;
 }
 
 static int put(const struct disk *disk, struct operation operation)

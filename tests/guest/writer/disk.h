@@ -11,7 +11,8 @@ struct disk {
     int fd;
     bool device;
     uint64_t sectors;
-    uint8_t *buffer; /* aligned for O_DIRECT; LARGEST_WRITE + 2 sectors */
+    uint64_t granule; /* sectors that it reads and writes at once */
+    uint8_t *buffer;  /* aligned for O_DIRECT; LARGEST_WRITE sectors and a granule on each side */
 };
 
 /* `path` NULL: the first virtio or SCSI disk, waited for. Returns false when there is none. */

@@ -74,11 +74,31 @@ static struct operation random_operation(const struct work *work, uint64_t numbe
                               least(size, work->sectors - sector)};
 }
 
+struct operation whole(struct operation operation, uint64_t granule)
+{
+    uint64_t end = pieces(operation.sector + operation.count, granule) * granule;
+
+    operation.sector -= operation.sector % granule;
+    operation.count = end - operation.sector;
+    return operation;
+}
+
+/* What would begin in the superblock's granule is moved behind it. */
+static struct operation behind(struct operation operation, uint64_t granule)
+{
+    if (operation.sector < granule) {
+        uint64_t end = operation.sector + operation.count;
+        operation.count = end > 2 * granule ? end - granule : granule;
+        operation.sector = granule;
+    }
+    return whole(operation, granule);
+}
+
 struct operation operation_of(const struct work *work, uint64_t number)
 {
-    if (number <= work->fill_ops)
-        return fill_operation(work, number - 1);
     if (number == work->fill_ops + 1)
-        return (struct operation){WRITE, 0, 1};
-    return random_operation(work, number);
+        return whole((struct operation){WRITE, 0, 1}, work->granule);
+    return behind(number <= work->fill_ops ? fill_operation(work, number - 1)
+                                           : random_operation(work, number),
+                  work->granule);
 }

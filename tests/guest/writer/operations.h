@@ -20,6 +20,7 @@ struct work {
     uint64_t largest;      /* sectors of the largest random operation */
     uint64_t fill_sectors; /* sectors that the first boot fills with data */
     uint64_t fill_ops;     /* 0 unless this boot fills the disk */
+    uint64_t granule;      /* sectors that the disk writes at once: 1, or 8 where it has 4 KiB */
 };
 
 struct operation {
@@ -30,9 +31,13 @@ struct operation {
 
 enum { LARGEST_WRITE = 512, LARGEST_ZERO = 32768 }; /* sectors: 256 KiB, 16 MiB */
 
+/* Widened to whole granules. */
+struct operation whole(struct operation operation, uint64_t granule);
+
 uint64_t fill_operations(uint64_t sectors, uint64_t fill_sectors);
 
-/* Numbers start at 1: the fill, then the superblock (sector 0), then random work for ever. */
+/* Numbers start at 1: the fill, then the superblock (sector 0), then random work for ever, which
+ * never comes to the superblock's granule. */
 struct operation operation_of(const struct work *work, uint64_t number);
 
 #endif

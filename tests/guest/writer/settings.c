@@ -20,6 +20,7 @@ static const struct {
     {"ops", offsetof(struct settings, ops)},
     {"list", offsetof(struct settings, list)},
     {"sectors", offsetof(struct settings, sectors)},
+    {"granule", offsetof(struct settings, granule)},
 };
 
 static void set(struct settings *settings, const char *word)
@@ -54,7 +55,7 @@ static void read_command_line(struct settings *settings)
 struct settings settings_read(int count, char **arguments)
 {
     struct settings settings = {
-        .fill = 50, .pause_us = 2000, .window = 16, .largest = 262144};
+        .fill = 50, .pause_us = 2000, .window = 16, .largest = 262144, .granule = 1};
 
     if (count == 1)
         read_command_line(&settings);
@@ -64,6 +65,8 @@ struct settings settings_read(int count, char **arguments)
         settings.fill = 100;
     if (settings.window < 1)
         settings.window = 1;
+    if (settings.granule < 1)
+        settings.granule = 1;
     if (settings.largest < 512)
         settings.largest = 512;
     return settings;

@@ -15,6 +15,7 @@ struct settings {
     uint64_t ops;      /* ops=    numbers to go up to, then only rest; 0, the default: no end */
     uint64_t list;     /* list=   print so many operations and stop: compared with the verifier */
     uint64_t sectors;  /* sectors= size of the disk when listing */
+    uint64_t granule;  /* granule= sectors written at once at least; 1, a disk may have more */
 };
 
 /* Arguments are `name=value`; without any, words `detour.name=value` of /proc/cmdline count. */

@@ -53,11 +53,12 @@ static void say_header(struct writer *writer)
     say('H',
         "version=%d epoch=%016" PRIx64 " key=%016" PRIx64 " sectors=%" PRIu64
         " block=%d fill=%" PRIu64 " fill_sectors=%" PRIu64 " fill_ops=%" PRIu64
-        " largest=%" PRIu64 " window=%" PRIu64 " pause_us=%" PRIu64 " found=%s rtc=%" PRIu64,
+        " largest=%" PRIu64 " window=%" PRIu64 " pause_us=%" PRIu64 " found=%s rtc=%" PRIu64
+        " granule=%" PRIu64,
         VERSION, writer->content.epoch, writer->work.key, writer->work.sectors, BLOCK,
         writer->settings.fill, writer->work.fill_sectors, writer->work.fill_ops,
         writer->work.largest, writer->settings.window, writer->settings.pause_us, writer->found,
-        (uint64_t)time(NULL));
+        (uint64_t)time(NULL), writer->work.granule);
     writer->header_ms = now_ms();
 }
 
@@ -139,7 +140,7 @@ static struct operation what_to_read(const struct writer *writer, struct operati
     if (target.sector + target.count < writer->work.sectors)
         target.count++;
     target.kind = READ;
-    return target;
+    return whole(target, writer->work.granule);
 }
 
 static void compose(const struct writer *writer, struct operation operation, uint64_t number)
@@ -230,7 +231,7 @@ static bool look_for_superblock(struct writer *writer)
 {
     struct content theirs;
     struct stamp stamp;
-    int result = disk_do(&writer->disk, (struct operation){READ, 0, 1});
+    int result = disk_do(&writer->disk, (struct operation){READ, 0, writer->work.granule});
 
     if (result != 0) {
         fprintf(stderr, "cannot read sector 0: %s\n", strerror(result));
@@ -257,6 +258,9 @@ static void plan(struct writer *writer)
     work->key = settings->seed ? mix(settings->seed) : writer->content.epoch;
     work->largest = settings->largest / SECTOR;
     work->fill_sectors = (work->sectors - 1) * settings->fill / 100;
+    work->granule = settings->granule;
+    if (!settings->list && writer->disk.granule > work->granule)
+        work->granule = writer->disk.granule;
 }
 
 static int list(struct writer *writer)

@@ -8,7 +8,6 @@ from kubevirt.cache import Cache
 from kubevirt.kube import ApiError, Kube
 from kubevirt.objects import (
     CREATED_BY_LABEL,
-    FINAL_PHASES,
     NODE_LABEL,
     copied,
     event,
@@ -92,13 +91,15 @@ class Node:
             self._release(vmi)
             return
         if pod_uid is None:
+            if is_running(vmi):
+                self._if_launcher_is_dead(vmi)
             return
         launcher = Launcher(pod_uid)
         try:
             self._with_launcher(vmi, launcher, memory)
         except UnreachableError as error:
             log.info("%s: launcher does not answer: %s", vmi["metadata"]["name"], error)
-            self._if_pod_is_dead(vmi, pod_uid)
+            self._if_launcher_is_dead(vmi)
         except RefusedError as error:
             self._sync_failed(vmi, memory, str(error))
 
@@ -155,10 +156,12 @@ class Node:
         if fresh["status"]["conditions"] != vmi["status"].get("conditions"):
             self.kube.replace("VirtualMachineInstance", fresh)
 
-    def _if_pod_is_dead(self, vmi: dict, pod_uid: str) -> None:
-        """A launcher that is gone takes its VMI along; one that merely is silent does not."""
-        pod = next((p for p in self._pods(vmi) if p["metadata"]["uid"] == pod_uid), None)
-        if pod is not None and pod.get("status", {}).get("phase") not in FINAL_PHASES:
+    def _if_launcher_is_dead(self, vmi: dict) -> None:
+        """A launcher that is gone takes its VMI along; one that merely is silent does not.
+
+        So, too, after a reboot of the node: the pod has ended and nobody saw the guest go.
+        """
+        if rules.has_launcher(self._pods(vmi), self.name):
             return
         fresh = copied(vmi)
         set_phase(fresh, "Failed")

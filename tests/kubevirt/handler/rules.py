@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from kubevirt.launcher.spec import claim_info
 from kubevirt.objects import (
+    FINAL_PHASES,
     claim_volumes,
     condition,
     copied,
@@ -38,6 +39,15 @@ def phase(current: str, state: str, reason: str) -> str:
     if current == "Running":
         return _final(state, reason) or ("Failed" if state == "" else current)
     return current
+
+
+def has_launcher(pods: list[dict], node: str) -> bool:
+    """Whether one of a VMI's pods lives on the node (KubeVirt facts 7)."""
+    return any(
+        pod["spec"].get("nodeName") == node
+        and pod.get("status", {}).get("phase") not in FINAL_PHASES
+        for pod in pods
+    )
 
 
 def _final(state: str, reason: str) -> str:

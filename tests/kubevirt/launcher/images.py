@@ -1,16 +1,19 @@
 """What the launcher looks at, and does, with the images of a VM's volumes."""
 
 import errno
+import fcntl
 import logging
 import os
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 from . import paths, spec
 from .domain_xml import DiskFacts
 
 log = logging.getLogger("virt-launcher")
+BLKSSZGET, BLKPBSZGET = 0x1268, 0x127B
 
 
 def facts(vmi: dict) -> dict[str, DiskFacts]:
@@ -29,6 +32,7 @@ def facts(vmi: dict) -> dict[str, DiskFacts]:
             block=block,
             direct_io=takes_direct_io(path),
             preallocated=not block and is_preallocated(path),
+            sectors=sector_sizes(path, block=block),
         )
     return found
 
@@ -64,6 +68,23 @@ def is_preallocated(path: str) -> bool:
     """Whether every byte of the image has its place on the disk, on which `io` depends."""
     found = os.stat(path)
     return found.st_blocks * 512 >= found.st_size > 0
+
+
+def sector_sizes(path: str, *, block: bool) -> tuple[int, int]:
+    """A device's logical and physical sectors; of a file, the blocks of its file system, twice.
+
+    pkg/virt-launcher/virtwrap/converter/converter.go, getOptimalBlockIO.
+    """
+    if not block:
+        size = os.statvfs(path).f_bsize
+        return size, size
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        answers = [fcntl.ioctl(descriptor, call, bytes(4)) for call in (BLKSSZGET, BLKPBSZGET)]
+    finally:
+        os.close(descriptor)
+    logical, physical = (int.from_bytes(answer, sys.byteorder) for answer in answers)
+    return logical, physical
 
 
 def create_missing(vmi: dict) -> None:

@@ -6,6 +6,7 @@ The guest writes after every effect, so that an image which misses a write is fo
 import dataclasses
 from collections.abc import Callable
 
+from detour_agent.domain.budget import Room
 from detour_agent.domain.chain import (
     Disk,
     JobInfo,
@@ -18,16 +19,30 @@ from detour_agent.domain.chain import (
 )
 from detour_agent.domain.inspection import OLDEST_LIBVIRT
 from detour_agent.domain.journal import Record, decode, encode
-from detour_agent.domain.ports import CopyTarget, ImageFile, OverlayImage, Ports, Process
-from detour_agent.errors import NotYet, StepFailed
+from detour_agent.domain.ports import (
+    CopyTarget,
+    ImageFile,
+    OfflineMerge,
+    OverlayImage,
+    Place,
+    Ports,
+    Process,
+    Volume,
+)
+from detour_agent.domain.throttle import Limit, Tune
+from detour_agent.errors import NotYet, StepFailed, Unreachable
 from detour_agent.one_pass import Passes
 from detour_agent.steps.context import Switch
 from detour_crds.attachment_switch import Compute, Identity, Node, ObjectRef, Order, Top
+from detour_crds.names import FINISHER_SOURCE_PATH
 
 SOURCE, DESTINATION = Identity(device=1, inode=10), Identity(device=2, inode=10)
 SIZE = 1 << 20
 UID = "11112222-3333-4444-5555-666677778888"
-GUEST, HOLDER = Process(7, 77), Process(8, 88)
+KEPT = 10 << 30
+BEFORE = (Limit("read_bytes_sec", 7 << 20), Limit("write_bytes_sec", 0))
+GUEST, HOLDER, FINISHER = Process(7, 77), Process(8, 88), Process(9, 99)
+OVERLAY_HOLDER = Process(10, 100)
 
 
 class Died(BaseException):
@@ -57,6 +72,15 @@ class Machine:
     fail: dict[str, Exception] = dataclasses.field(default_factory=dict)
     held: list[str] = dataclasses.field(default_factory=list)
     """Nodes of the source that a lost pivot left in QEMU, which keeps it open."""
+    taken: int = 4096
+    """Bytes of the overlay."""
+    free: int = 9 * KEPT
+    limits: Tune = BEFORE
+    asleep: bool = False
+    unmounted: bool = False
+    allowed: list[Identity] = dataclasses.field(default_factory=list)
+    flushed: int = -1
+    """The last write of the source that its volume has for certain."""
     lied: bool = False
     """libvirt's XML says that the disk is on the source."""
 
@@ -74,6 +98,8 @@ class Machine:
             raise Died(name)
 
     def guest_writes(self) -> None:
+        if self.gone:
+            return
         self.writes += 1
         if self.top is Top.SOURCE:
             self.source = self.writes
@@ -110,6 +136,7 @@ class Machine:
             libvirt_version=OLDEST_LIBVIRT,
             disk=Disk(target="vda", kind="file", device="disk", layers=layers, mirror=mirror),
             job=JobInfo(kinds[self.job]),
+            no_space=self.asleep,
             monitor=Monitor(top=node, nodes=(node, *self._held_nodes())),
         )
 
@@ -168,6 +195,15 @@ class Machine:
     def monitor_delete(self, node: str) -> None:
         self.effect(f"delete {node}", lambda: self.held.remove(node))
 
+    def tune(self) -> Tune:
+        return self.limits
+
+    def set_tune(self, tune: Tune) -> None:
+        self.effect("tune", self.set(limits=tune))
+
+    def wake(self) -> None:
+        self.effect("wake", self.set(asleep=self.top is Top.OVERLAY and not self.free))
+
     def close(self) -> None:
         pass
 
@@ -179,6 +215,12 @@ class Machine:
     def find_holder(self, _pod_uid: str) -> Process | None:
         return HOLDER
 
+    def find_finisher(self, _pod_uid: str) -> Process | None:
+        return FINISHER
+
+    def find_overlay_holder(self, _pod_uid: str) -> Process | None:
+        return OVERLAY_HOLDER
+
     def opened(self, _process: Process) -> tuple[OpenFile, ...]:
         on_source = self.top is Top.SOURCE
         commits = self.job == "commit"
@@ -188,6 +230,22 @@ class Machine:
         if self.top is Top.DESTINATION or self.job == "mirror" or self.base == DESTINATION:
             files.append(OpenFile(DESTINATION, True))
         return tuple(files)
+
+    # Offline
+
+    def holding_data(self, _uid: str, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(name for name in names if self.overlays.get(name) is not None)
+
+    def equal(self, merge: OfflineMerge) -> bool:
+        assert self.gone
+        has = self.destination if merge.image.identity == DESTINATION else self.source
+        written = self.overlays[merge.overlay]
+        return written is None or has == written
+
+    def merge(self, merge: OfflineMerge) -> None:
+        assert self.gone
+        name = "destination" if merge.image.identity == DESTINATION else "source"
+        self.effect(f"merge {name}", self.set(**{name: self.overlays[merge.overlay]}))
 
     # Images
 
@@ -199,23 +257,35 @@ class Machine:
         return tuple(name for name in names if name in self.overlays)
 
     def found(self, _uid: str) -> tuple[str, ...]:
+        if self.unmounted:
+            raise Unreachable("OverlayPlaceUnreachable", "not mounted")
         return tuple(sorted(self.overlays))
 
     def allocated_bytes(self, _uid: str, _name: str) -> int:
-        return 4096
+        return self.taken
+
+    def settle(self, _uid: str, _place: Place | None) -> None:
+        pass
+
+    def room(self, _uid: str) -> Room:
+        return Room(free_bytes=self.free, kept_bytes=KEPT, total_bytes=10 * KEPT)
 
     def remove(self, _uid: str, names: tuple[str, ...]) -> None:
-        if self.top is Top.OVERLAY:
+        if self.top is Top.OVERLAY and not self.gone:
             assert self.top_overlay not in names, "an overlay in use was removed"
         self.effect("remove", lambda: [self.overlays.pop(name) for name in names] and None)
 
     # Mounts
 
-    def canonical_image(self, _guest: Process, _volume: str) -> ImageFile:
+    def canonical_image(self, _guest: Process, _volume: Volume) -> ImageFile:
         return ImageFile(self.path, SIZE if self.path == SOURCE else self.size)
 
-    def destination_image(self, _holder: Process) -> ImageFile:
+    def destination_image(self, _holder: Process, *, block: bool) -> ImageFile:
         return ImageFile(DESTINATION, self.size)
+
+    def finisher_image(self, _finisher: Process, path: str, *, block: bool) -> ImageFile:
+        back = path == FINISHER_SOURCE_PATH
+        return ImageFile(SOURCE, SIZE) if back else ImageFile(DESTINATION, self.size)
 
     def expose_overlay(self, _guest: Process, _uid: str) -> None:
         if not self.exposed:
@@ -226,13 +296,23 @@ class Machine:
             self.effect("hide", self.set(exposed=False))
 
     def over_mount(
-        self, _guest: Process, _holder: Process, _volume: str, expected: Identity
+        self, _guest: Process, _holder: Process, _volume: Volume, expected: Identity
     ) -> None:
         assert expected == DESTINATION
         if self.path != DESTINATION:
             self.effect("over-mount", self.set(path=DESTINATION))
 
-    def unmount_top(self, _guest: Process, _volume: str, top: Identity, below: Identity) -> None:
+    def allow(self, _guest: Process, _volume: Volume, image: Identity) -> None:
+        assert image == self.path, "allowed what the path does not name"
+        self.allowed.append(image)
+
+    def flush(self, _guest: Process, _volume: Volume, image: Identity) -> None:
+        assert (image, self.top) == (SOURCE, Top.OVERLAY), "nothing is written to it any more"
+        self.effect("flush", self.set(flushed=self.source))
+
+    def unmount_top(
+        self, _guest: Process, _volume: Volume, top: Identity, below: Identity
+    ) -> None:
         assert (top, below) == (DESTINATION, SOURCE)
         if self.path == DESTINATION:
             self.effect("unmount", self.set(path=SOURCE))
@@ -281,13 +361,15 @@ class Agent:
         self.switch = switch()
         self.deaths = 0
         self.writes: list[dict] = []
-        self._begin()
+        self.restart()
 
-    def _begin(self) -> None:
+    def restart(self) -> None:
+        """An agent that remembers nothing, on the machine that there is now."""
         machine = self.machine
         ports = Ports(
             journal=machine,
             images=machine,
+            offline=machine,
             mounts=machine,
             processes=machine,
             clock=machine,
@@ -303,12 +385,21 @@ class Agent:
         compute = dataclasses.replace(self.switch.compute, order=order)
         self.switch = dataclasses.replace(self.switch, compute=compute)
 
+    def guest_stops(self) -> None:
+        """QEMU ends, and the compute side holds the claims for the end of the move."""
+        self.machine.gone = True
+        self.machine.job = ""
+        compute = dataclasses.replace(
+            self.switch.compute, finisher_pod=ObjectRef(name="finisher", uid="f")
+        )
+        self.switch = dataclasses.replace(self.switch, compute=compute)
+
     def once(self) -> float | None:
         try:
             self.switch, delay = self.passes.run(self.switch)
         except Died:
             self.deaths += 1
-            self._begin()
+            self.restart()
             return 0.0
         return delay
 

@@ -32,7 +32,7 @@ def running() -> Iterator[tuple[Wanted, Seen]]:
 def with_flags() -> Iterator[tuple[Wanted, Seen]]:
     """The other facts, one by one, where the coarse ones can make a difference."""
     paths = (PathImage.SOURCE, PathImage.DESTINATION)
-    jobs = (Job.NONE, Job.MIRROR_READY, Job.COMMIT_READY, Job.ENDING)
+    jobs = (Job.NONE, Job.MIRROR_READY, Job.COMMIT_READY, Job.ENDING, Job.LOST)
     for top, stage, order, job, path, flags in itertools.product(
         Top, Stage, Order, jobs, paths, FLAGS
     ):
@@ -42,8 +42,9 @@ def with_flags() -> Iterator[tuple[Wanted, Seen]]:
 
 def not_running() -> Iterator[tuple[Wanted, Seen]]:
     """A guest that is gone or cannot be looked at, and what was reported of it."""
-    for qemu, stage, order, reported, there, handed in itertools.product(
-        (Qemu.GONE, Qemu.UNKNOWN), Stage, Order, Order, (True, False), (True, False)
+    yes_no = (True, False)
+    for qemu, stage, order, reported, there, handed, ever in itertools.product(
+        (Qemu.GONE, Qemu.UNKNOWN), Stage, Order, Order, yes_no, yes_no, yes_no
     ):
         seen = Seen(
             qemu=qemu,
@@ -52,7 +53,18 @@ def not_running() -> Iterator[tuple[Wanted, Seen]]:
             overlay_present=there,
             overlay_handed=handed,
         )
-        yield Wanted(order=order, reported=reported), seen
+        yield Wanted(order=order, reported=reported, ever_reported=ever), seen
+
+
+def stopped() -> Iterator[tuple[Wanted, Seen]]:
+    """A guest that is gone, with what a finisher shows of its images."""
+    for stage, order, target, base, equal in itertools.product(
+        Stage, Order, Target, Target, (None, True, False)
+    ):
+        seen = Seen(
+            qemu=Qemu.GONE, top=Top.UNKNOWN, stage=stage, target=target, base=base, equal=equal
+        )
+        yield Wanted(order=order, ever_reported=True), seen
 
 
 def missing_journals() -> Iterator[tuple[Wanted, Seen]]:

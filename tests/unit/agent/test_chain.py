@@ -3,12 +3,14 @@
 import dataclasses
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from detour_agent.adapters.domain_xml import copy_xml, read_disk, snapshot_xml
 from detour_agent.adapters.monitor import file_name, read_monitor
 from detour_agent.domain import chain
+from detour_agent.domain.budget import Room
 from detour_agent.domain.chain import JobInfo, Known, MonitorJob, MonitorNode, OpenFile, Report
 from detour_agent.domain.inspection import OLDEST_LIBVIRT, inspect
 from detour_agent.domain.ports import CopyTarget
@@ -86,7 +88,8 @@ def test_an_overlay_of_others_is_foreign():
     [
         ({"job": JobInfo(1)}, Job.FOREIGN),
         ({"job": JobInfo(5)}, Job.FOREIGN),
-        ({"job": JobInfo(2)}, Job.ENDING),
+        ({"job": JobInfo(2)}, Job.LOST),
+        ({"job": JobInfo(4)}, Job.LOST),
         ({"disk": None}, Job.UNKNOWN),
     ],
 )
@@ -236,14 +239,60 @@ def test_copy_xml_carries_the_driver_of_the_live_disk():
     assert SLICED in copy_xml(disk, CopyTarget(KNOWN.canonical, 1 << 21, 1 << 20))
 
 
+def inspected(
+    found: Report, size: int, free: int = 9 << 30, limit: int | None = None, known: Known = KNOWN
+):
+    room = Room(free_bytes=free, kept_bytes=1 << 30, total_bytes=10 << 30)
+    return inspect(found, known, size, room, limit)
+
+
+def test_copy_xml_of_a_device_that_is_larger():
+    disk = report("overlay").disk
+    root = ElementTree.fromstring(
+        copy_xml(disk, CopyTarget("/dev/root", 3 << 20, 1 << 20, block=True))
+    )
+    assert root.get("type") == "block"
+    source = root.find("source")
+    assert source.attrib == {"dev": "/dev/root"}
+    assert source.find("slices/slice").get("size") == str(1 << 20)
+
+
+DEVICE = Known(
+    canonical="/dev/root",
+    overlay_folder=KNOWN.overlay_folder,
+    source=Identity(device=0x700),
+    destination=Identity(device=0x701),
+)
+
+
+@pytest.mark.parametrize("driver", ["raw", "host_device"])
+@pytest.mark.parametrize(
+    ("opened", "top"),
+    [(0x700, Top.SOURCE), (0x701, Top.DESTINATION), (0x702, Top.FOREIGN)],
+)
+def test_which_device_qemu_writes_to_is_known_by_its_number(driver, opened, top):
+    node = MonitorNode("libvirt-1-storage", "/dev/root", driver, False)
+    files = (OpenFile(Identity(device=opened), True),)
+    assert chain.top_image(chain.Monitor(top=node), files, DEVICE) is top
+
+
+def test_a_plain_device_is_accepted():
+    found = report("source")
+    layers = (chain.Layer("/dev/root", "raw"),)
+    disk = dataclasses.replace(found.disk, kind="block", layers=layers)
+    on_device = dataclasses.replace(found, disk=disk)
+    assert inspected(on_device, 4096, known=DEVICE).reason == "Accepted"
+    assert inspected(on_device, 4096).reason == "ChainNotPlain"
+
+
 def refused(**changes: object) -> str:
     found = report("source")
     disk = dataclasses.replace(found.disk, **changes)
-    return inspect(dataclasses.replace(found, disk=disk), KNOWN, 1).reason
+    return inspected(dataclasses.replace(found, disk=disk), 1).reason
 
 
 def test_a_plain_disk_is_accepted():
-    accepted = inspect(report("source"), KNOWN, 4096)
+    accepted = inspected(report("source"), 4096)
     assert (accepted.reason, accepted.virtual_size_bytes) == ("Accepted", 4096)
 
 
@@ -252,7 +301,6 @@ def test_a_plain_disk_is_accepted():
     [
         ({"shareable": True}, "DiskShareable"),
         ({"read_only": True}, "DiskReadOnly"),
-        ({"kind": "block"}, "NotYetSupported"),
         ({"kind": "network"}, "DiskKindNotSupported"),
         ({"device": "lun"}, "DiskKindNotSupported"),
         ({"has_data_store": True}, "ChangedBlockTracking"),
@@ -271,9 +319,15 @@ def test_refusals(changes, reason):
 
 def test_refusals_that_are_not_the_disk_s():
     found = report("source")
-    old = inspect(dataclasses.replace(found, libvirt_version=11_000_000), KNOWN, 1)
+    old = inspected(dataclasses.replace(found, libvirt_version=11_000_000), 1)
     assert old.reason == "LauncherTooOld"
     assert "11.0.0" in old.message
-    assert inspect(dataclasses.replace(found, disk=None), KNOWN, 0).reason == "DiskNotFound"
+    assert inspected(dataclasses.replace(found, disk=None), 0).reason == "DiskNotFound"
     busy = dataclasses.replace(found, job=JobInfo(5))
-    assert inspect(busy, KNOWN, 1).reason == "BlockJobRunning"
+    assert inspected(busy, 1).reason == "BlockJobRunning"
+
+
+def test_no_start_without_room_for_the_overlay():
+    assert inspected(report("source"), 1 << 40, free=1 << 30).reason == "OverlayNoRoom"
+    assert inspected(report("source"), 1 << 40, limit=1 << 20).reason == "OverlayNoRoom"
+    assert inspected(report("source"), 1 << 40, limit=64 << 20).reason == "Accepted"

@@ -1,12 +1,15 @@
 """The journal: what is written is read back, and what cannot be read is not missing."""
 
 import dataclasses
+import errno
 import json
 from pathlib import Path
 
 import pytest
 
-from detour_agent.adapters.journal_files import JournalFiles, plain_name
+from detour_agent.adapters import files
+from detour_agent.adapters.files import plain_name
+from detour_agent.adapters.journal_files import JournalFiles
 from detour_agent.domain.journal import (
     Record,
     UnreadableJournalError,
@@ -95,7 +98,30 @@ def test_files(tmp_path: Path):
     file = tmp_path / "switches" / UID / "journal.json"
     assert json.loads(file.read_text())["stage"] == "pivot"
     assert file.stat().st_mode & 0o777 == 0o600
-    assert [path.name for path in file.parent.iterdir()] == ["journal.json"]
+    assert {path.name for path in file.parent.iterdir()} == {"journal.json", ".journal.json.new"}
+
+
+def test_a_record_is_written_over_the_file_before_the_last_one(tmp_path: Path):
+    """So that it needs no free space, except for the first one."""
+    store = JournalFiles(tmp_path)
+    store.write(RECORD)
+    folder = tmp_path / "switches" / UID
+    there = {(path.stat().st_ino, path.stat().st_size) for path in folder.iterdir()}
+    for stage in Stage:
+        store.write(dataclasses.replace(RECORD, stage=stage))
+        assert store.read(UID).stage is stage
+        assert {(path.stat().st_ino, path.stat().st_size) for path in folder.iterdir()} == there
+
+
+def test_a_file_system_that_cannot_exchange_names(tmp_path: Path, monkeypatch):
+    def cannot(_one: str, _other: str) -> None:
+        raise OSError(errno.EINVAL, "no")
+
+    monkeypatch.setattr(files, "exchange_names", cannot)
+    store = JournalFiles(tmp_path)
+    for stage in Stage:
+        store.write(dataclasses.replace(RECORD, stage=stage))
+        assert store.read(UID).stage is stage
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"{}"])

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from detour_agent import loop
 from detour_agent.errors import NotYet, Unreachable
@@ -52,6 +52,7 @@ class Recorder:
         self.at_work = 0
         self.most = 0
         self.forgotten: list[str] = []
+        self.collected: list[set[str]] = []
 
     def run(self, switch: Switch) -> tuple[Switch, float | None]:
         self.at_work += 1
@@ -64,9 +65,12 @@ class Recorder:
     def forget(self, switch: Switch) -> None:
         self.forgotten.append(switch.uid)
 
+    def collect(self, busy: Collection[str]) -> None:
+        self.collected.append(set(busy))
+
 
 def run(source: Source, passes: Recorder) -> None:
-    loop = Loop(source, lambda: passes, passes.forget)
+    loop = Loop(source, lambda: passes, passes.forget, passes.collect)
     threading.Thread(target=loop.run, args=(threading.Event(),), daemon=True).start()
     assert source.over.wait(30)
 
@@ -95,6 +99,8 @@ def test_a_switch_never_has_two_workers():
     source, passes = Source([item("1")], [*events, *leave_and_return]), Recorder(0.0, work=0.01)
     run(source, passes)
     wait_for(lambda: passes.seen.count("Source") > 3)
+    passes.delay = None  # a thread at work when Python ends can take it down
+    wait_for(lambda: passes.forgotten)
     assert passes.most == 1
 
 
@@ -119,6 +125,13 @@ def test_a_list_after_a_break_finds_what_was_missed():
     passes = Recorder()
     run(source, passes)
     wait_for(lambda: {"Overlay", "Source"} <= set(passes.seen))
+
+
+def test_records_are_collected_after_each_list_but_for_those_that_are_worked_on():
+    source = Source([item("1")], [], Unreachable("ApiUnreachable", "refused"), [item("1")], [])
+    passes = Recorder()
+    run(source, passes)
+    assert passes.collected == [{"u1"}, {"u1"}]
 
 
 def test_an_object_that_cannot_be_read_does_not_stop_the_others():

@@ -41,9 +41,24 @@ def effects_of(story) -> int:
     return 2 * len(agent.machine.effects)
 
 
+def stop_after(agent: Agent, reached: Order, then: Order) -> Node:
+    """The guest stops; the overlay alone has its last writes by then."""
+    agent.reach(Order.OVERLAY)
+    copy_is_done(agent.machine)
+    if reached is Order.MIRRORED:
+        agent.reach(Order.MIRRORED)
+    agent.guest_stops()
+    agent.reach(then)
+    return agent.settle()
+
+
 STORIES = {
     "move": move,
     "cancel on the overlay": lambda agent: cancel_after(agent, Order.OVERLAY),
+    "stopped on the overlay, back": lambda a: stop_after(a, Order.OVERLAY, Order.SOURCE),
+    "stopped at the mirror, back": lambda a: stop_after(a, Order.MIRRORED, Order.SOURCE),
+    "stopped on the overlay, forward": lambda a: stop_after(a, Order.OVERLAY, Order.DESTINATION),
+    "stopped at the mirror, forward": lambda a: stop_after(a, Order.MIRRORED, Order.DESTINATION),
     "cancel at the mirror": lambda agent: cancel_after(agent, Order.MIRRORED),
 }
 DEATHS = [(name, number) for name, story in STORIES.items() for number in range(effects_of(story))]
@@ -58,14 +73,25 @@ def test_the_agent_may_die_at_any_effect(name: str, number: int):
     assert machine.overlays == {}
     assert node.overlay is None
     assert node.stopped is None
-    if name == "move":
-        assert (machine.top, machine.path) == (Top.DESTINATION, DESTINATION)
-        assert machine.destination == machine.writes
-        assert node.stage is Stage.DONE
-    else:
-        assert (machine.top, machine.path) == (Top.SOURCE, SOURCE)
-        assert machine.source == machine.writes
-        assert node.stage is Stage.CANCELLED
+    forward = name == "move" or name.endswith("forward")
+    assert node.stage is (Stage.DONE if forward else Stage.CANCELLED)
+    assert (machine.destination if forward else machine.source) == machine.writes
+    if not machine.gone:
+        at_the_end = (Top.DESTINATION, DESTINATION) if forward else (Top.SOURCE, SOURCE)
+        assert (machine.top, machine.path) == at_the_end
+
+
+@pytest.mark.parametrize("ordered", [Order.NONE, Order.OVERLAY])
+def test_an_overlay_that_cannot_be_looked_for_is_not_missing(ordered):
+    """On the source's volume, when the guest that had it mounted is gone."""
+    agent = Agent(Machine())
+    if ordered is not Order.NONE:
+        agent.reach(ordered)
+    agent.machine.gone, agent.machine.unmounted = True, True
+    for _ in range(3):
+        agent.once()
+    assert agent.switch.node.qemu is Qemu.GONE
+    assert agent.switch.node.stopped is None
 
 
 def test_cancel_before_anything_was_ordered():
@@ -85,6 +111,7 @@ def test_every_intent_is_written_before_its_effect():
         "expose",
         "journal start",
         "snapshot",
+        "flush",
         "journal overlay",
         "journal mirror",
         "journal mirror",
@@ -94,9 +121,35 @@ def test_every_intent_is_written_before_its_effect():
         "journal pivot",
         "pivot",
         "journal done",
-        "hide",
         "remove",
+        "hide",
     ]
+
+
+@pytest.mark.parametrize(
+    "error", [StepFailed("MountFailed", "I/O error"), Unreachable("ProcessGone", "away")]
+)
+def test_the_source_is_on_its_volume_before_it_is_called_frozen(error):
+    """A snapshot of the volume does not see what the page cache has."""
+    machine = Machine(fail={"flush": error})
+    agent = Agent(machine)
+    agent.order(Order.OVERLAY)
+    while machine.fail:
+        agent.once()
+    assert agent.machine.top is Top.OVERLAY
+    assert agent.switch.node.reached is not Order.OVERLAY
+    assert agent.switch.node.last_error.reason == error.reason
+    agent.reach(Order.OVERLAY)
+    assert machine.flushed == machine.source
+
+
+def test_a_rebuilt_journal_does_not_say_frozen_before_the_source_is_on_its_volume():
+    agent = Agent(Machine())
+    agent.reach(Order.OVERLAY)
+    agent.machine.journal, agent.machine.flushed = None, -1
+    agent.once()
+    assert agent.machine.journal is not None
+    assert agent.machine.flushed == agent.machine.source
 
 
 def test_a_failed_start_is_tried_with_new_names_and_given_up():
@@ -216,13 +269,13 @@ def test_reports_are_few_and_say_only_what_is_new():
     assert len(agent.writes) == written
 
 
-def test_a_guest_that_is_gone_is_reported_and_nothing_is_touched():
+def test_without_a_finisher_a_guest_that_is_gone_is_reported_and_nothing_is_touched():
     machine = Machine()
     agent = Agent(machine)
     agent.reach(Order.OVERLAY)
     machine.gone = True
     before = list(machine.effects)
-    for order in (Order.OVERLAY, Order.SOURCE):
+    for order in (Order.OVERLAY, Order.SOURCE, Order.DESTINATION):
         agent.order(order)
         agent.once()
         assert agent.switch.node.qemu is Qemu.GONE

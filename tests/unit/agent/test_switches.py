@@ -81,6 +81,28 @@ def test_list_asks_for_this_node_only(api: Api, switches: Switches):
     assert query["fieldSelector"] == ["status.compute.node=node-1"]
 
 
+def test_all_switches_are_asked_for_as_they_are_stored(api: Api, switches: Switches):
+    api.answers.append((200, [{"items": [SWITCH], "metadata": {"resourceVersion": "9"}}]))
+    assert switches.everywhere() == {"u"}
+    _, path, query, _, _ = api.requests[0]
+    assert path == "/apis/detour.dev/v1alpha1/attachmentswitches"
+    assert query == {}
+
+
+@pytest.mark.parametrize(
+    ("status", "answer"),
+    [
+        (200, {"items": [], "metadata": {"resourceVersion": "9", "continue": "more"}}),
+        (404, {"kind": "Status", "code": 404}),
+        (500, {"kind": "Status", "code": 500}),
+    ],
+)
+def test_an_incomplete_answer_is_none(api: Api, switches: Switches, status: int, answer: dict):
+    api.answers.append((status, [answer]))
+    with pytest.raises(Unreachable):
+        switches.everywhere()
+
+
 def test_watch_goes_on_from_a_version(api: Api, switches: Switches):
     bookmark = {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "11"}}}
     api.answers.append((200, [{"type": "MODIFIED", "object": SWITCH}, bookmark]))

@@ -20,6 +20,7 @@ SRC, DST = PathImage.SOURCE, PathImage.DESTINATION
         situations.running,
         situations.with_flags,
         situations.not_running,
+        situations.stopped,
         situations.missing_journals,
     ],
 )
@@ -33,7 +34,8 @@ def test_exactly_one_row_matches(every):
 def test_the_law_names_no_row_that_is_missing():
     rows = {rule.row for rule in RULES}
     agent_rows = {f"L{number}" for number in range(21)} | {f"C{number}" for number in range(1, 12)}
-    assert rows >= agent_rows | {"J1", "X1", "X2", "X3", "U1", "U4", "U5"}
+    stopped = {f"D{number}" for number in (2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14)}
+    assert rows >= agent_rows | stopped | {"J1", "X1", "X2", "X3", "U1", "U4", "U5"}
 
 
 def seen(top, stage, **facts):
@@ -46,6 +48,7 @@ def journal(row, stage):
 
 GOOD = {"target": Target.GOOD}
 FAILED = {"target": Target.FAILED}
+BASE = {"base": Target.GOOD}
 READY = {"job": Job.MIRROR_READY}
 COMMIT_READY = {"job": Job.COMMIT_READY, "base_is_source": True}
 
@@ -107,15 +110,25 @@ ROWS = [
         {"job": Job.MIRROR},
         journal("L16", Stage.MIRROR),
     ),
+    (
+        "L16 lost",
+        OV,
+        Stage.PIVOT,
+        Order.DESTINATION,
+        {"job": Job.LOST},
+        journal("L16", Stage.MIRROR),
+    ),
     ("L17", OV, Stage.REFUSED, Order.DESTINATION, {}, Step("L17", Action.REST)),
     ("L18", D, Stage.PIVOT, Order.DESTINATION, {}, journal("L18", Stage.DONE)),
     ("L19", D, Stage.DONE, Order.DESTINATION, {"source_open": False}, Step("L19", Action.REPORT)),
     ("L19 source open", D, Stage.DONE, Order.DESTINATION, {}, Step("L19", Action.RELEASE)),
+    ("L21", OV, Stage.MIRROR, Order.MIRRORED, {"job": Job.LOST}, Step("L21", Action.ABORT)),
     ("C1 start", OV, Stage.START, Order.SOURCE, {}, journal("C1", Stage.CANCEL)),
     ("C1 overlay", OV, Stage.OVERLAY, Order.SOURCE, {}, journal("C1", Stage.CANCEL)),
     ("C1 mirror", OV, Stage.MIRROR, Order.SOURCE, READY, journal("C1", Stage.CANCEL)),
     ("C1 refused", OV, Stage.REFUSED, Order.SOURCE, {}, journal("C1", Stage.CANCEL)),
     ("C2", OV, Stage.CANCEL, Order.SOURCE, READY, Step("C2", Action.ABORT)),
+    ("C2 lost", OV, Stage.CANCEL, Order.SOURCE, {"job": Job.LOST}, Step("C2", Action.ABORT)),
     ("C3", OV, Stage.CANCEL, Order.SOURCE, {"path": DST}, Step("C3", Action.UNMOUNT)),
     ("C4", OV, Stage.CANCEL, Order.SOURCE, {"path": SRC}, Step("C4", Action.COMMIT)),
     (
@@ -184,6 +197,7 @@ def test_the_overlay_goes_only_after_the_report(stage, top, order, row, there, a
         (D, {}, Order.DESTINATION, Stage.DONE),
         (OV, {"job": Job.COMMIT}, Order.SOURCE, Stage.CANCEL),
         (OV, {"job": Job.MIRROR}, Order.MIRRORED, Stage.MIRROR),
+        (OV, {"job": Job.LOST}, Order.MIRRORED, Stage.MIRROR),
         (OV, {"path": DST}, Order.MIRRORED, Stage.MIRROR),
         (OV, {}, Order.OVERLAY, Stage.OVERLAY),
         (S, {}, Order.SOURCE, Stage.CANCELLED),
@@ -254,28 +268,100 @@ def test_a_commit_never_pivots_onto_anything_but_the_source():
         assert decide(wanted, facts).action not in pivots or facts.base_is_source
 
 
-@pytest.mark.parametrize("handed", [True, False])
+FIRST = {"equal": None}
+EQUAL, OTHER = {"equal": True}, {"equal": False}
+DEST = Order.DESTINATION
+STOPPED = [
+    ("U4 no order yet", Stage.OVERLAY, Order.OVERLAY, GOOD, Step("U4", Action.REST)),
+    ("U4 no finisher yet", Stage.MIRROR, DEST, {}, Step("U4", Action.REST)),
+    ("D3 none", Stage.NONE, Order.SOURCE, {}, Step("D3", Action.REPORT)),
+    ("D4 first", Stage.PIVOT, DEST, GOOD | FIRST, Step("D4", Action.COMPARE)),
+    ("D4", Stage.PIVOT, DEST, GOOD | EQUAL, journal("D4", Stage.DONE)),
+    ("D5", Stage.PIVOT, DEST, GOOD | OTHER, Step("D5", Action.STOP, reason="AmbiguousPivot")),
+    ("D5 unreadable", Stage.PIVOT, DEST, FAILED, Step("D5", Action.STOP, reason="AmbiguousPivot")),
+    ("D6", Stage.COMMITPIVOT, Order.SOURCE, BASE | EQUAL, journal("D6", Stage.CANCELLED)),
+    (
+        "D7",
+        Stage.COMMITPIVOT,
+        Order.SOURCE,
+        BASE | OTHER,
+        Step("D7", Action.STOP, reason="AmbiguousCommit"),
+    ),
+    (
+        "D10",
+        Stage.OFFLINE_FINISH,
+        DEST,
+        FAILED,
+        Step("D10", Action.STOP, reason="DestinationFailed"),
+    ),
+    ("D11 first", Stage.OFFLINE_FINISH, DEST, GOOD | FIRST, Step("D11", Action.COMPARE)),
+    ("D11", Stage.OFFLINE_FINISH, DEST, GOOD | OTHER, Step("D11", Action.MERGE)),
+    ("D11 merged", Stage.OFFLINE_FINISH, DEST, GOOD | EQUAL, journal("D11", Stage.DONE)),
+    ("D12", Stage.OFFLINE_COMMIT, Order.SOURCE, BASE | OTHER, Step("D12", Action.MERGE)),
+    ("D12 a commit cut off", Stage.CANCEL, Order.SOURCE, BASE | OTHER, Step("D12", Action.MERGE)),
+    ("D12 merged", Stage.CANCEL, Order.SOURCE, BASE | EQUAL, journal("D12", Stage.CANCELLED)),
+    (
+        "D12 no source",
+        Stage.CANCEL,
+        Order.SOURCE,
+        {"base": Target.FAILED},
+        Step("D12", Action.STOP, reason="SourceFailed"),
+    ),
+    (
+        "D13 never diverted",
+        Stage.START,
+        Order.SOURCE,
+        {"overlay_handed": False, "overlay_present": False},
+        journal("D13", Stage.CANCELLED),
+    ),
+    *(
+        (f"D13 {stage}", stage, Order.SOURCE, BASE, journal("D13", Stage.OFFLINE_COMMIT))
+        for stage in (Stage.START, Stage.OVERLAY, Stage.MIRROR, Stage.REFUSED)
+    ),
+    ("D14", Stage.OVERLAY, DEST, GOOD, journal("D14", Stage.OFFLINE_FINISH)),
+    ("D14 mirror", Stage.MIRROR, DEST, GOOD, journal("D14", Stage.OFFLINE_FINISH)),
+    ("D14 failed", Stage.MIRROR, DEST, FAILED, journal("D14", Stage.REFUSED)),
+    ("U4 refused", Stage.REFUSED, DEST, GOOD, Step("U4", Action.REST)),
+]
+
+
+@pytest.mark.parametrize(
+    ("stage", "order", "facts", "step"),
+    [row[1:] for row in STOPPED],
+    ids=[row[0] for row in STOPPED],
+)
+def test_row_of_a_guest_that_is_gone(stage, order, facts, step):
+    wanted = Wanted(order=order, ever_reported=True)
+    assert decide(wanted, seen(Top.UNKNOWN, stage, qemu=Qemu.GONE, **facts)) == step
+
+
 @pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("ever", [True, False])
+def test_d2_a_journal_that_may_have_been_there_is_missing(there, ever):
+    facts = seen(Top.UNKNOWN, Stage.MISSING, qemu=Qemu.GONE, overlay_present=there)
+    step = decide(Wanted(order=Order.SOURCE, ever_reported=ever), facts)
+    never = Step("D3", Action.REPORT)
+    missing = Step("D2", Action.STOP, reason="JournalMissing")
+    assert step == (missing if there or ever else never)
+
+
+@pytest.mark.parametrize("handed", [True, False])
+@pytest.mark.parametrize("order", Order)
 @pytest.mark.parametrize("stage", Stage)
-def test_a_guest_that_is_gone_is_reported_and_its_images_are_kept(stage, there, handed):
+def test_u5_without_its_overlay_nothing_is_merged(stage, order, handed):
     facts = Seen(
         qemu=Qemu.GONE,
         top=Top.UNKNOWN,
         stage=stage,
-        overlay_present=there,
+        overlay_present=False,
         overlay_handed=handed,
+        target=Target.GOOD,
+        base=Target.GOOD,
+        equal=False,
     )
-    step = decide(Wanted(order=Order.OVERLAY), facts)
-    assert step.action in (Action.REST, Action.REPORT, Action.STOP)
-    missing = step == Step("U5", Action.STOP, reason="OverlayMissing")
-    flying = (
-        Stage.START,
-        Stage.OVERLAY,
-        Stage.MIRROR,
-        Stage.REFUSED,
-        Stage.PIVOT,
-        Stage.CANCEL,
-        Stage.COMMITPIVOT,
-    )
+    step = decide(Wanted(order=order), facts)
+    ended = (Stage.NONE, Stage.MISSING, Stage.DONE, Stage.CANCELLED)
     never_had = stage is Stage.START and not handed
-    assert missing == (not there and stage in flying and not never_had)
+    missing = step == Step("U5", Action.STOP, reason="OverlayMissing")
+    assert missing == (stage not in ended and not never_had)
+    assert step.action is not Action.MERGE

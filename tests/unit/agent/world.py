@@ -211,6 +211,7 @@ def copy(world: World, _step: Step) -> Iterator[World]:
     tried = world.but(mirrors=world.mirrors + 1)
     yield tried
     yield tried.but(job=Job.MIRROR, destination=False)
+    yield tried.but(job=Job.LOST, destination=False)
 
 
 def pivot(world: World, _step: Step) -> Iterator[World]:
@@ -228,6 +229,7 @@ def unmount(world: World, _step: Step) -> Iterator[World]:
 def commit(world: World, _step: Step) -> Iterator[World]:
     """QEMU opens the base by its name: what is at the path is what gets written."""
     yield world.but(job=Job.COMMIT, base=world.path)
+    yield world.but(job=Job.LOST, base=world.path)
 
 
 def heal(world: World, _step: Step) -> Iterator[World]:

@@ -1,6 +1,7 @@
 """What the chart installs: the CRDs as they are, the processes' settings, and the lock."""
 
 import copy
+import importlib
 import subprocess
 import tarfile
 
@@ -23,11 +24,18 @@ POLICIES = {
     "detour-lock-machines",
     "detour-lock-machine-requests",
     "detour-lock-pods",
-    "detour-lock-evictions",
+    "detour-lock-budgets",
+    "detour-lock-claims",
+    "detour-lock-claim-users",
+    "detour-lock-claim-copies",
     "detour-lock-copies",
     "detour-lock-switches",
+    "detour-superseded",
     "detour-node-agent",
 }
+
+# About kinds that everybody uses: nobody may have to wait for Detour.
+UNOBTRUSIVE = {"detour-lock-claims", "detour-lock-claim-users", "detour-lock-claim-copies"}
 
 
 def test_the_crds_are_the_repositorys():
@@ -69,6 +77,7 @@ def test_the_operator_takes_the_settings_it_is_given():
     assert read.impersonate is False
     assert read.kubevirt_namespace == "kv"
     assert read.log_format == "text"
+    assert read.limits == settings.Limits()
     assert read.copier_image == "localhost/detour-copier:dev"
     (port,) = container["ports"]
     assert port["containerPort"] == health.PORT
@@ -82,6 +91,11 @@ VARIABLES = (
     "IMAGE_PULL_POLICY",
     "IMPERSONATE",
     "KUBEVIRT_NAMESPACE",
+    "PREPARING_SECONDS",
+    "FREEZING_SECONDS",
+    "COPYING_SECONDS",
+    "EXTERNAL_COPY_SECONDS",
+    "MERGING_SECONDS",
     "LOG_FORMAT",
 )
 
@@ -118,6 +132,20 @@ def test_a_digest_is_used_in_place_of_the_tag():
     assert container["image"] == f"localhost/detour-node-agent@{digest}"
 
 
+def test_uninstalling_asks_first_and_may_do_nothing_but_ask():
+    job = of_kind("Job")["detour-uninstall"]
+    assert job["metadata"]["annotations"]["helm.sh/hook"] == "pre-delete"
+    pod = job["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert callable(importlib.import_module(container["command"][-1]).main)
+    assert container["image"] == "localhost/detour-operator:dev"
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert pod["serviceAccountName"] in of_kind("ServiceAccount")
+    (rule,) = of_kind("ClusterRole")["detour-uninstall"]["rules"]
+    assert (rule["resources"], rule["verbs"]) == (["attachmentswitches"], ["list"])
+
+
 def test_the_holders_priority_class_is_there():
     assert holder.PRIORITY_CLASS in of_kind("PriorityClass")
 
@@ -140,6 +168,23 @@ def test_the_values_schema_names_every_value():
         jsonschema.validate(wrong, schema)
 
 
+SELECTED = {
+    "AttachmentSwitch": {},
+    "PersistentVolumeClaim": {"matchLabels": {names.SUPERSEDED_LABEL: "true"}},
+}
+"""The parameters of a policy, by their kind."""
+
+
+def test_the_policy_reads_the_mark_that_the_operator_sets():
+    text = yaml.safe_dump(of_kind("ValidatingAdmissionPolicy")["detour-superseded"], width=1000)
+    for name in (
+        names.SUPERSEDED_LABEL,
+        names.SUPERSEDED_BY_ANNOTATION,
+        names.SUPERSEDED_FOR_ANNOTATION,
+    ):
+        assert name in text
+
+
 def test_the_lock_is_complete_and_bound():
     policies = of_kind("ValidatingAdmissionPolicy")
     bindings = of_kind("ValidatingAdmissionPolicyBinding")
@@ -148,12 +193,12 @@ def test_the_lock_is_complete_and_bound():
         spec = policies[name]["spec"]
         assert binding["spec"]["policyName"] == name
         assert binding["spec"]["validationActions"] == ["Deny"]
-        assert spec["failurePolicy"] == "Fail"
-        by_switch = spec.get("paramKind") is not None
-        assert ("paramRef" in binding["spec"]) is by_switch
-        if by_switch:
+        assert spec["failurePolicy"] == ("Ignore" if name in UNOBTRUSIVE else "Fail")
+        kind = (spec.get("paramKind") or {}).get("kind")
+        assert ("paramRef" in binding["spec"]) is (kind is not None)
+        if kind is not None:
             assert binding["spec"]["paramRef"] == {
-                "selector": {},
+                "selector": SELECTED[kind],
                 "parameterNotFoundAction": "Allow",
             }
 
@@ -166,11 +211,18 @@ def test_a_refusal_says_why_and_is_forbidden(name):
         assert "\n" not in validation.get("messageExpression", "")
 
 
+def test_the_documents_name_every_policy_of_the_lock():
+    told = (ROOT / "docs" / "lock.md").read_text()
+    for name in (name for name in POLICIES if name.startswith("detour-lock-")):
+        assert f"`{name.removeprefix('detour-lock-')}`" in told, name
+
+
 def test_the_proof_of_the_lock_recognises_the_policy():
     policy = of_kind("ValidatingAdmissionPolicy")[lock_proof.POLICY]
     why = next(item for item in policy["spec"]["variables"] if item["name"] == "why")
     assert "AttachmentSwitch ' + params.metadata.name" in why["expression"]
-    assert "+ ' (of the" in why["expression"], "the name must end in a space"
+    assert "? ' of the" in why["expression"], "the name must end in a space"
+    assert ": ' of a" in why["expression"], "the name must end in a space"
 
 
 def test_the_policies_know_the_accounts():
@@ -188,7 +240,29 @@ def test_the_policies_know_the_accounts():
         for binding in of_kind("ClusterRoleBinding").values()
         for subject in binding["subjects"]
     }
-    assert bound == {"detour-operator": NAMESPACE, "detour-node-agent": NAMESPACE}
+    accounts = ("detour-operator", "detour-node-agent", "detour-uninstall")
+    assert bound == dict.fromkeys(accounts, NAMESPACE)
+
+
+def test_a_driver_may_ask_and_neither_answer_nor_lock():
+    rights = {
+        (resource, verb)
+        for rule in of_kind("ClusterRole")["detour-switch-driver"]["rules"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    verbs = {"get", "list", "watch", "create", "update", "patch", "delete"}
+    assert rights == {("attachmentswitches", verb) for verb in verbs}
+
+
+def test_switch_drivers_are_accounts_by_namespace_and_name():
+    named = ("switchDrivers[0].namespace=array", "switchDrivers[0].serviceAccount=mover")
+    policies = of_kind("ValidatingAdmissionPolicy", *named)
+    knowing = {name for name, item in policies.items() if "array:mover" in str(item)}
+    assert knowing == {"detour-lock-claim-copies"}
+    for wrong in ("a'] || true || '", "", "A"):
+        with pytest.raises(subprocess.CalledProcessError):
+            rendered(f"switchDrivers[0].namespace={wrong}", named[1])
 
 
 def test_people_get_their_rights_by_kubernetes_own_roles():

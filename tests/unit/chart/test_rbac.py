@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from detour_operator.adapters import lock_proof, resources, virtual_machine_handover
+from detour_operator.adapters import api_servers, resources, virtual_machine_handover
 from unit.chart.chart import CHART, ROOT, of_kind
 
 pytestmark = pytest.mark.timeout(1800)  # Helm may have to be built first
@@ -22,7 +22,7 @@ VERBS = {
     "watch": "watch",
     "text": "get",
 }
-KNOWN = {**vars(resources), **vars(lock_proof), **vars(virtual_machine_handover)}
+KNOWN = {**vars(resources), **vars(api_servers), **vars(virtual_machine_handover)}
 
 SWITCHES = ("detour.dev", "attachmentswitches")
 MIGRATIONS = ("detour.dev", "volumemigrations")
@@ -92,7 +92,7 @@ def allowed(*settings):
         (group, resource, verb)
         for kind in ("ClusterRole", "Role")
         for name, role in of_kind(kind, *settings).items()
-        if name.startswith("detour-operator")
+        if name.startswith(("detour-operator", "detour-uninstall"))
         for rule in role["rules"]
         for group in rule["apiGroups"]
         for resource in rule["resources"]
@@ -144,7 +144,7 @@ def test_every_rule_names_a_function_that_needs_it():
 
 
 def texts():
-    files = ("rbac-operator.yaml", "rbac-node-agent.yaml")
+    files = ("rbac-operator.yaml", "rbac-node-agent.yaml", "rbac-uninstall.yaml")
     return "".join((CHART / "templates" / name).read_text() for name in files)
 
 

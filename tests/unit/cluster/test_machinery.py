@@ -1,5 +1,6 @@
 """Certificates, records and what is known of processes."""
 
+import json
 import os
 import subprocess
 
@@ -98,18 +99,25 @@ def test_pip_gets_what_this_machine_needs(tmp_path):
 
 def test_programs_are_built_from_pinned_modules():
     for module in tools.MODULES:
-        text = (module.folder / "go.mod").read_text()
-        listed = {
-            line.strip().rsplit("/", 1)[-1]
-            for line in text[
-                text.index("tool (") : text.index(")", text.index("tool ("))
-            ].splitlines()
-            if "/" in line
-        }
-        assert listed == set(module.programs)
+        text = run(["go", "mod", "edit", "-json"], cwd=module.folder).stdout
+        said = json.loads(text)
+        own = {said["Module"]["Path"].rsplit("/", 1)[-1]} if module.own else set()
+        listed = {tool["Path"].rsplit("/", 1)[-1] for tool in said["Tool"]}
+        assert listed | own == set(module.programs)
     assert (
         f"k8s.io/kubernetes {tools.KUBERNETES}" in (tools.MODULES[0].folder / "go.mod").read_text()
     )
+
+
+def test_a_program_of_our_own_is_built_anew_when_its_sources_change(tmp_path):
+    for name in ("go.mod", "go.sum", "main.go", "main_test.go"):
+        (tmp_path / name).write_text(name)
+    module = tools.Module("own", ("own",), own=tmp_path)
+    before = module.digest()
+    (tmp_path / "main_test.go").write_text("other tests")
+    assert module.digest() == before
+    (tmp_path / "main.go").write_text("other")
+    assert module.digest() != before
 
 
 def test_an_unknown_program_is_refused():

@@ -19,7 +19,10 @@ class Copy:
     """One copy: two folders as the Job mounts them."""
 
     root: Path
-    size: int = SIZE
+    size: int | None = SIZE
+    checks: bool = False
+    verifies: bool = False
+    limit: int | None = None
 
     @property
     def source(self) -> Path:
@@ -31,10 +34,13 @@ class Copy:
 
     def arguments(self) -> list[str]:
         return [
-            f"--size-bytes={self.size}",
+            *([f"--size-bytes={self.size}"] if self.size else []),
             f"--source={self.source.parent}",
             f"--destination={self.destination.parent}",
             f"--termination-log={self.root / 'result'}",
+            *(["--check"] if self.checks else []),
+            *(["--verify"] if self.verifies else []),
+            *([f"--bytes-per-second={self.limit}"] if self.limit else []),
         ]
 
     def run(self) -> int:

@@ -9,10 +9,12 @@ import pytest
 
 from detour_copier import images, qemu_img
 from detour_copier.__main__ import FAILED, FINAL
+from detour_copier.direct import offers_direct_io
 from detour_copier.errors import CopyError, from_qemu_img
 from detour_copier.progress import Progress
 
 MIB = 1024 * 1024
+SIZE = 8 * MIB
 RANDOM = os.urandom(MIB)
 
 
@@ -148,6 +150,11 @@ def _until(stream, words):
         ("qemu-img: error while writing at byte 0: No space left on device", "NoSpaceLeft", True),
         ("qemu-img: error while writing at byte 0: Input/output error", "WriteError", False),
         ("qemu-img: error while reading at byte 0: Input/output error", "ReadError", False),
+        (
+            "qemu-img: error while reading block status at offset 0: Input/output error",
+            "ReadError",
+            False,
+        ),
         ('qemu-img: Could not open: Failed to get shared "write" lock', "ImageInUse", False),
         ("qemu-img: something new", "CopyFailed", False),
         ("", "CopyFailed", False),
@@ -175,12 +182,14 @@ def test_a_destination_of_another_size_after_the_copy_is_an_error(tmp_path):
 def test_direct_io_is_left_where_the_size_is_no_whole_blocks(tmp_path):
     path = tmp_path / "disk.img"
     path.write_bytes(b"x")
-    assert not images.offers_direct_io(path, 4096 + 512)
+    assert not offers_direct_io(path, 4096 + 512)
 
 
 @pytest.mark.parametrize(("direct", "cache"), [(True, "none"), (False, "writeback")])
 def test_the_command_never_unlocks_and_never_takes_the_target_for_zero(tmp_path, direct, cache):
-    command = qemu_img.command(tmp_path / "a", tmp_path / "b", direct=direct)
+    command = qemu_img.command(
+        tmp_path / "a", tmp_path / "b", driver="file", size=SIZE, direct=direct
+    )
     assert command.count(cache) == 2
     assert "-n" in command
     assert not {"-U", "--force-share", "--target-is-zero"} & set(command)

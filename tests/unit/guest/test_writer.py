@@ -1,11 +1,13 @@
 """The writer in C and the verifier in Python must mean the same operations and bytes."""
 
+import dataclasses
+import itertools
 import subprocess
 
 import pytest
 
 from guest.content import SECTOR, Content, decode
-from guest.log import parse
+from guest.log import of_disk, parse
 from guest.operations import TRIM, WRITES, ZERO, Work
 
 pytestmark = pytest.mark.thorough
@@ -14,21 +16,47 @@ pytestmark = pytest.mark.thorough
 @pytest.mark.parametrize("sectors", [2, 9, 16384, 3 * (1 << 21) + 5])
 @pytest.mark.parametrize("fill", [0, 37, 100])
 @pytest.mark.parametrize("largest", [512, 4096, 262144])
-def test_operations_are_the_same_in_both_languages(writer, sectors, fill, largest):
+@pytest.mark.parametrize("granule", [1, 8])
+def test_operations_are_the_same_in_both_languages(writer, sectors, fill, largest, granule):
     count = 3000
+    sectors = max(-(-sectors // granule), 2) * granule
     epoch = 0xFEDCBA9876543210
     words = [f"list={count}", f"sectors={sectors}", f"fill={fill}", f"largest={largest}"]
+    words.append(f"granule={granule}")
     listed = subprocess.run(
         [writer, *words, f"epoch={epoch}"], capture_output=True, text=True, check=True
     ).stdout
     fill_sectors = (sectors - 1) * fill // 100
     fill_ops = -(-fill_sectors // 512) + -(-(sectors - 1 - fill_sectors) // 32768)
-    work = Work(epoch, sectors, largest // 512, fill_sectors, fill_ops)
+    work = Work(epoch, sectors, largest // 512, fill_sectors, fill_ops, granule)
 
     mine = [work.operation(number) for number in range(1, count + 1)]
 
     assert listed.splitlines() == [f"{op.kind} {op.sector} {op.sectors}" for op in mine]
     assert all(op.sectors > 0 and op.sector + op.sectors <= sectors for op in mine)
+    assert all(op.sector % granule == op.sectors % granule == 0 for op in mine)
+
+
+def test_a_disk_of_large_sectors_is_written_and_judged_in_whole_ones(disk):
+    for _ in range(2):
+        disk.boot(granule=8, ops=3000)
+    verdict = disk.verify()
+    assert verdict.ok, verdict.describe()
+    written = next(sector for sector in range(64, 16384) if any(disk.read(sector, 1)))
+    disk.write(written, bytes(SECTOR))
+    assert not disk.verify().ok
+
+
+def test_two_disks_on_one_console_are_told_apart_by_their_size(disk, tmp_path):
+    other = dataclasses.replace(disk, path=tmp_path / "other.img", console="")
+    with other.path.open("wb") as file:
+        file.truncate(4 << 20)
+    spoken = (one.boot(fill=0, ops=200).splitlines() for one in (disk, other))
+    console = "\n".join(line for pair in itertools.zip_longest(*spoken) for line in pair if line)
+    for one in (disk, other):
+        one.console = of_disk(console, one.path.stat().st_size // SECTOR)
+        assert len(parse(one.console).boots) == 1
+        assert one.verify().ok
 
 
 def test_every_kind_and_size_occurs_all_over_the_disk():

@@ -11,6 +11,16 @@ from unit.kubevirt.builders import vmi as a_vmi
 
 
 @pytest.mark.parametrize(
+    ("node", "phase", "lives"),
+    [("node", "Running", True), ("node", "Failed", False), ("another", "Running", False)],
+)
+def test_a_launcher_lives_on_its_node(node, phase, lives):
+    pod = {"spec": {"nodeName": node}, "status": {"phase": phase}}
+    assert rules.has_launcher([pod], "node") is lives
+    assert not rules.has_launcher([], "node")
+
+
+@pytest.mark.parametrize(
     ("current", "state", "reason", "after"),
     [
         ("Scheduled", "Running", "Unknown", "Running"),

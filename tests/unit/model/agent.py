@@ -1,8 +1,10 @@
 """What a pass of the node agent does to the world, effect by effect."""
 
+import dataclasses
+
 from detour_agent.domain.situation import Job
-from detour_crds.attachment_switch import Top
-from unit.model.facts import Content, D, S
+from detour_crds.attachment_switch import Stage, Top
+from unit.model.facts import Content, D, Disk, Qemu, S
 from unit.model.node import trace
 from unit.model.world import World
 
@@ -10,12 +12,62 @@ MOODS = ("patient", "new", "deaf")
 
 
 def look(world: World, decide, mood):
-    """The real agent's pass in this world."""
-    recorded = world.told.holder_pod
+    """The real agent's pass in this world, on the node that the switch names."""
+    told, nodes = world.told, world.nodes
+    elsewhere = told.node == "n2"
+    recorded = told.holder_pod
     uid = recorded.uid if recorded else None
-    holder = world.cluster.holder == "running" and uid == f"holder-{world.cluster.holders}"
+    running = world.cluster.holder == "running" and uid == f"holder-{world.cluster.holders}"
     launcher = f"launcher-{world.cluster.launcher}"
-    return trace(decide, mood, world.told, world.switch, world.disk, world.qemu, holder, launcher)
+    # There has never been a guest on the other node.
+    qemu = Qemu(alive=False, top=world.qemu.top) if elsewhere else world.qemu
+    return trace(
+        decide, mood, told, world.switch, world.disk, qemu, running and not elsewhere, launcher,
+        _finisher(world) if not nodes.claimed or nodes.finisher == told.node else (),
+    )  # fmt: skip
+
+
+def look_cut_off(world: World, decide, mood):
+    """The pass of an agent that nobody hears, by what it was told before."""
+    recorded = world.nodes.stale.holder_pod
+    holder = recorded is not None and recorded.uid == f"holder-{world.cluster.holders}"
+    launcher = f"launcher-{world.cluster.launcher}"
+    return trace(
+        decide, mood, world.nodes.stale, world.switch, world.disk, world.qemu, holder, launcher, ()
+    )
+
+
+def look_back(world: World, decide, mood):
+    """The pass of an agent whose node was off and is back, and which has not heard yet.
+
+    No pod of its node has the overlay's claim any more, so it sees neither overlay nor journal.
+    """
+    gone = Qemu(alive=False, top=world.qemu.top)
+    unanswered = dataclasses.replace(world.switch, trust=None)  # a person answers later than that
+    return trace(decide, mood, world.nodes.stale, unanswered, Disk(), gone, False, "", ())
+
+
+def unheard(world: World, effects):
+    """A pass whose report does not arrive: the node is cut off, or the policy refuses it."""
+    return prefixes(world, [effect for effect in effects if effect.verb != "report"])
+
+
+def harmless(world: World, effects):
+    """A pass of one that is not to act any more: whatever it wrote would be an offence."""
+    wrote = any(effect.verb != "report" for effect in effects)
+    return [world.alter("nodes", clash=True)] if wrote else []
+
+
+def _finisher(world):
+    """The claims it holds, each with whether its image has all that is in the overlay."""
+    recorded = world.told.finisher_pod
+    if recorded is None or recorded.uid != world.cluster.finisher or not recorded.uid:
+        return ()
+    has = {S: world.images.source, D: world.images.destination}
+    empty, latest = (world.images.overlay is kind for kind in (Content.EMPTY, Content.LATEST))
+    claims = [claim for claim in recorded.uid.split(",") if claim in has]
+    held = [claim for claim in claims if claim == S or not world.broken]
+    return tuple((claim, empty or (latest and has[claim])) for claim in held)
 
 
 def prefixes(world: World, effects):
@@ -29,16 +81,22 @@ def prefixes(world: World, effects):
 
 def daemon_dies(world: World, effects):
     """The libvirt daemon ends in its last call: QEMU did it, libvirt does not know."""
-    split = {"snapshot", "pivot"}
+    split = {"snapshot", "pivot", "copy", "commit"}
     if not effects or effects[-1].verb not in split or world.qemu.stale:
         return None
     here = prefixes(world, effects)[-1]
+    if here.qemu.job is not Job.NONE:
+        return here.alter("qemu", unseen=True)
     open_still = here.qemu.top is Top.DESTINATION
     return here.alter("qemu", stale=True, source_open=open_still)
 
 
 def _journal(world, record):
-    return world.alter("disk", record=record)
+    here = world.alter("disk", record=record)
+    ends = {Stage.DONE: Top.DESTINATION, Stage.CANCELLED: Top.SOURCE}
+    if world.qemu.alive or record.stage not in ends:
+        return here
+    return here.alter("qemu", top=ends[record.stage])
 
 
 def _create(world, name):
@@ -67,7 +125,7 @@ def _snapshot(world, _):
 
 def _copy(world, _):
     assert world.qemu.mounted
-    return world.alter("qemu", job=Job.MIRROR)
+    return world.alter("qemu", job=Job.MIRROR, unseen=False)
 
 
 def _abort(world, _):
@@ -77,7 +135,7 @@ def _abort(world, _):
 def _commit(world, _):
     """QEMU opens the base by its name, whatever that name means by now."""
     base = D if world.qemu.mounted else S
-    here = world.alter("qemu", job=Job.COMMIT, base=base)
+    here = world.alter("qemu", job=Job.COMMIT, base=base, unseen=False)
     return here.alter("images", whole=False)
 
 
@@ -91,6 +149,19 @@ def _pivot(world, _):
         here = here.alter("images", **{"source" if base == S else "destination": latest})
     top = Top.SOURCE if base == S else Top.DESTINATION
     return here.alter("qemu", job=Job.NONE, top=top, stale=False)
+
+
+def _merge(world, claim):
+    """Of a guest that is gone: what the overlay has goes onto a claim."""
+    if world.qemu.alive:
+        return world.alter("nodes", clash=True)
+    content = world.images.overlay
+    if content is Content.EMPTY:
+        return world
+    latest = content is Content.LATEST
+    if claim == S:
+        return world.alter("images", source=latest, whole=False)
+    return world.alter("images", destination=latest)
 
 
 def _close(world, _):
@@ -112,6 +183,7 @@ EFFECTS = {
     "abort": _abort,
     "commit": _commit,
     "pivot": _pivot,
+    "merge": _merge,
     "close": _close,
     "report": _report,
 }

@@ -11,11 +11,18 @@ from detour_crds.attachment_switch import (
     Order,
 )
 from detour_crds.conditions import Status, SwitchCondition
-from detour_crds.volume_migration import VirtualMachineRef
+from detour_crds.volume_migration import (
+    HandoverMode,
+    OverlayPlace,
+    OverlaySpec,
+    VirtualMachineRef,
+)
 from detour_operator.compute_side import actions, observation
-from unit.model.facts import D
+from detour_operator.compute_side.overlay_claim import claim_name
+from unit.model.facts import TOP, Content, D
 from unit.model.world import World
 
+NOW, LATE = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
 ABSENT = observation.Nothing.ABSENT
 SPEC = AttachmentSwitchSpec(
     virtual_machine=VirtualMachineRef(name="vm"),
@@ -24,11 +31,16 @@ SPEC = AttachmentSwitchSpec(
 )
 
 
+def spec(switch):
+    """What is the same for all switches, but for the destination's name."""
+    return SPEC if switch.named else dataclasses.replace(SPEC, destination=None)
+
+
 def observe(world: World):
     """Everything a pass reads, as it is now."""
     return _observe(
         world.switch, world.machine, world.instance, world.cluster, world.qemu.alive,
-        world.permitted,
+        world.permitted, world.made.claim_uid, world.nodes,
     )  # fmt: skip
 
 
@@ -36,7 +48,7 @@ def decided(decide, world: World):
     """The decision, remembered: many worlds look the same from here."""
     return _decided(
         decide, world.switch, world.machine, world.instance, world.cluster, world.qemu.alive,
-        world.permitted,
+        world.permitted, world.made.claim_uid, world.nodes,
     )  # fmt: skip
 
 
@@ -45,12 +57,13 @@ def _decided(decide, *seen):
     return decide(_observe(*seen))
 
 
-def _observe(switch, machine, instance, cluster, alive, permitted):
-    seen = _seen_switch(switch)
+def _observe(switch, machine, instance, cluster, alive, permitted, claim_uid, nodes):
+    seen = _seen_switch(switch, machine, nodes)
     if seen.ended:
         return observation.Observation(switch=seen)
     asked = switch.order is Order.MIRRORED and switch.compute.handover is Handover.PENDING
-    source = switch.compute.source_claim.name if switch.order is not Order.NONE else machine.claim
+    begun = switch.order is not Order.NONE or switch.compute.offline
+    source = switch.compute.source_claim.name if begun else machine.claim
     proof = observation.Proof(bites=cluster.heard, reason="LockNotEffective")
     return observation.Observation(
         switch=seen,
@@ -58,19 +71,48 @@ def _observe(switch, machine, instance, cluster, alive, permitted):
             name="vm", uid="vm", claim=machine.claim, strategy=machine.strategy
         ),
         instance=_seen_instance(instance),
-        launcher=observation.Pod(
-            name="launcher", uid=f"launcher-{cluster.launcher}", node="n", running=alive
-        ),
+        launcher=_seen_launcher(instance, cluster, alive),
         holder=_seen_holder(cluster) if cluster.holder else ABSENT,
-        source_claim=observation.Claim(name=source, uid=source),
-        destination_claim=observation.Claim(name=D, uid=D) if cluster.destination else ABSENT,
+        finisher=_seen_finisher(switch, cluster, nodes),
+        overlay_claim=_seen_overlay_claim(switch, nodes),
+        overlay_pod=_seen_overlay_pod(switch, cluster, nodes),
+        node_lost=begun and switch.compute.node == "n" and nodes.lost,
+        node_given_up=begun and switch.compute.node == "n" and nodes.given_up,
+        budget=_seen_budget(cluster) if cluster.budget else ABSENT,
+        source_claim=_seen_source(source, cluster),
+        destination_claim=(
+            observation.Claim(name=D, uid=claim_uid)
+            if cluster.destination and switch.named
+            else ABSENT
+        ),
         live_migrations=("vmim",) if cluster.live_migration else (),
         proof=proof if switch.compute.locked else ABSENT,
         permitted=permitted if asked else ABSENT,
+        now=LATE if cluster.late else NOW,
     )
 
 
-def _seen_switch(switch):
+def _seen_source(name, cluster):
+    disk, by = ("vm/data", D) if cluster.superseded else (None, None)
+    return observation.Claim(name=name, uid=name, superseded_for=disk, superseded_by=by)
+
+
+def _seen_overlay_claim(switch, nodes):
+    if not nodes.claim:
+        return ABSENT
+    return observation.Claim(name=claim_name(switch.uid), uid="o", made_for=switch.uid)
+
+
+def _seen_overlay_pod(switch, cluster, nodes):
+    if not nodes.pod:
+        return ABSENT
+    owner, claims = f"launcher-{cluster.launcher}", (claim_name(switch.uid),)
+    return observation.Pod(name="overlay", uid="overlay", owner=owner, claims=claims)
+
+
+def _seen_switch(switch, machine, nodes):
+    where = OverlayPlace.CLAIM if nodes.claimed else OverlayPlace.NODE_LOCAL
+    mode = HandoverMode.WAIT_FOR_DECLARED if machine.in_git else HandoverMode.PATCH
     return observation.Switch(
         namespace="ns",
         name="move",
@@ -79,7 +121,14 @@ def _seen_switch(switch):
         generation=1,
         deleting=switch.deleting,
         finalizer=switch.finalizer,
-        spec=dataclasses.replace(SPEC, position=switch.wanted),
+        spec=dataclasses.replace(
+            spec(switch),
+            position=switch.wanted,
+            handover=mode,
+            when_stopped=switch.when_stopped,
+            trust=switch.trust,
+            overlay=OverlaySpec(where=where),
+        ),
         status=AttachmentSwitchStatus(
             position=switch.position,
             compute=switch.compute,
@@ -89,7 +138,30 @@ def _seen_switch(switch):
     )
 
 
+def _seen_launcher(instance, cluster, alive):
+    if not instance.there:
+        return ABSENT
+    uid = f"launcher-{cluster.launcher}"
+    return observation.Pod(name="launcher", uid=uid, node="n", running=alive)
+
+
+def _seen_finisher(switch, cluster, nodes):
+    if switch.order is Order.NONE or not cluster.finisher:
+        return ABSENT
+    claims = tuple(cluster.finisher.split(","))
+    runs = not (nodes.finisher == "n" and nodes.lost)
+    return observation.Pod(
+        name="finisher",
+        uid=cluster.finisher,
+        node=nodes.finisher or "n",
+        claims=claims,
+        running=runs,
+    )
+
+
 def _seen_instance(instance):
+    if not instance.there:
+        return ABSENT
     return observation.Instance(
         name="vm",
         uid=f"instance-{instance.number}",
@@ -111,6 +183,10 @@ def _seen_holder(cluster):
         owner=f"launcher-{cluster.launcher}",
         claims=(D,),
     )
+
+
+def _seen_budget(cluster):
+    return observation.Budget(name="budget", uid=cluster.budget, instance=cluster.budget)
 
 
 def writes(world: World, decision):
@@ -167,7 +243,7 @@ ON = {
 uid when it is deleted."""
 
 
-def write(world: World, what):  # noqa: C901 - one line per write
+def write(world: World, what):  # noqa: C901, PLR0912 - one line per write
     """One write that meets its object as it was read; None if the API refuses it."""
     match what:
         case AttachmentSwitchStatus():
@@ -197,13 +273,47 @@ def write(world: World, what):  # noqa: C901 - one line per write
         case actions.DeleteHolder(uid):
             there = world.cluster.holder and uid == f"holder-{world.cluster.holders}"
             return world.alter("cluster", holder="deleting") if there else None
+        case actions.CreateFinisher(source, destination, overlay, node):
+            if world.cluster.finisher:
+                return None
+            claims = ",".join(claim for claim in (source, destination, overlay) if claim)
+            # Without a node the scheduler chooses one that is there.
+            here = world.alter("nodes", finisher=node or "n2") if world.nodes.claimed else world
+            return here.alter("cluster", finisher=claims)
+        case actions.CreateOverlayClaim():
+            return None if world.nodes.claim else world.alter("nodes", claim=True)
+        case actions.CreateOverlayPod():
+            return None if world.nodes.pod else world.alter("nodes", pod=True)
+        case actions.DeleteOverlayPod():
+            return world.alter("nodes", pod=False) if world.nodes.pod else None
+        case actions.DeleteOverlayClaim():
+            if not world.nodes.claim:
+                return None
+            here = world.alter("images", overlay=Content.ABSENT)
+            return here.alter("nodes", claim=False)
+        case actions.DeleteLauncher():
+            return world.alter("nodes", launcher=False) if world.nodes.launcher else None
+        case actions.DeleteFinisher(uid):
+            same = world.cluster.finisher == uid
+            return world.alter("cluster", finisher="") if same else None
+        case actions.CreateBudget(instance):
+            return None if world.cluster.budget else world.alter("cluster", budget=instance)
+        case actions.DeleteBudget(uid):
+            there = world.cluster.budget == uid
+            return world.alter("cluster", budget="") if there else None
         case actions.HandInstance(_, new, token):
             return _hand_instance(world, new, token)
         case actions.FinishInstance():
             return world.alter("instance", migrated=False) if world.instance.migrated else None
         case actions.HandMachine(_, new, live):
             strategy = "Migration" if live else world.machine.strategy
-            return world.alter("machine", claim=new, strategy=strategy)
+            here = world.alter("machine", claim=new, strategy=strategy)
+            # Of a stopped machine the claim it names is the truth.
+            offline = world.switch is not None and world.switch.compute.offline
+            return here.alter("qemu", top=TOP[new]) if offline else here
+        case actions.MarkSuperseded():
+            unmarked = not world.cluster.superseded
+            return world.alter("cluster", superseded=True) if unmarked else None
     raise AssertionError(what)
 
 

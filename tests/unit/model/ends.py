@@ -32,20 +32,20 @@ def _stop(switch):
     return f"stopped: {told.reason}" if stalled else None
 
 
-def stuck(fair):
+def stuck(fair, good=bool):
     """The worlds from which no good end follows without another accident, wish or crash."""
     before = {}
     for world, nexts in fair.items():
         for after in nexts:
             before.setdefault(after, []).append(world)
-    good = {world for world in fair if end_of(world)}
-    todo = list(good)
+    leading = {world for world in fair if (end := end_of(world)) and good(end)}
+    todo = list(leading)
     while todo:
         for world in before.get(todo.pop(), ()):
-            if world not in good:
-                good.add(world)
+            if world not in leading:
+                leading.add(world)
                 todo.append(world)
-    return [world for world in fair if world not in good]
+    return [world for world in fair if world not in leading]
 
 
 def undisturbed(fair, start):

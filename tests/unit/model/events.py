@@ -3,8 +3,11 @@
 import dataclasses
 
 from detour_agent.domain.situation import Job
-from detour_crds.attachment_switch import Order, Top
-from unit.model.facts import Content, Qemu
+from detour_crds.attachment_switch import Handover, Order, Top
+from detour_crds.conditions import Status, SwitchCondition, find
+from detour_crds.volume_migration import CopyMethod, Trust
+from detour_operator.compute_side.abandoning import NODE_LOST
+from unit.model.facts import Content, D, Qemu
 from unit.model.world import World
 
 MIRRORS = (Job.MIRROR, Job.MIRROR_READY)
@@ -29,15 +32,36 @@ def guest_writes(world: World):
         destination=qemu.top is Top.DESTINATION or qemu.job is Job.MIRROR_READY,
         whole=images.whole and qemu.top is not Top.SOURCE,
     )
-    torn = qemu.top is Top.SOURCE and world.copying.copier
-    return here.alter("copying", copier="torn") if torn else here
+    if qemu.top is not Top.SOURCE:
+        return here
+    if world.made.snapshot:
+        here = here.alter("made", torn=True)
+    return here.alter("copying", copier="torn") if world.copying.copier else here
 
 
 def fair(world: World):
     """What happens sooner or later by itself."""
     found = {guest_writes(world)}
-    found |= _api(world) | _kubevirt(world) | _copier(world) | _jobs(world)
+    found |= _git(world) | _api(world) | _kubevirt(world) | _copier(world) | _jobs(world)
+    found |= _storage(world)
+    found |= _node(world)
     return found - {world}
+
+
+def _node(world):
+    """What its agent has ended waits for it: with a person's word or without."""
+    over = world.switch is not None and world.switch.report.reached is world.order
+    ends = world.order in (Order.DESTINATION, Order.SOURCE)
+    return node_returns(world) if over and ends else set()
+
+
+def _git(world):
+    """The commit that the condition HandedOver asks for."""
+    if not world.admits_declaration():
+        return set()
+    live = world.switch.compute.handover is Handover.WAITING
+    strategy = "Migration" if live else world.machine.strategy
+    return {world.alter("machine", claim=D, strategy=strategy)}
 
 
 def _api(world):
@@ -74,11 +98,14 @@ def _kubevirt(world):
         ended = world.alter("cluster", live_migration=False)
         running = instance.alive and world.qemu.alive
         found |= {ended, _migrated(ended)} if running else {ended}
-    if instance.alive and not world.qemu.alive:
+    heard = not world.nodes.lost
+    # Of a guest on a node that is not heard, KubeVirt knows what becomes of its pod.
+    if instance.alive and (not world.qemu.alive if heard else not world.nodes.launcher):
         found.add(world.alter("instance", alive=False))
-    if world.qemu.alive and not instance.alive:
+    if world.qemu.alive and not instance.alive and heard:
         found.add(_guest_gone(world))
-    if not instance.alive and not world.qemu.alive and world.admits_restart():
+    down = not instance.alive and not world.qemu.alive
+    if down and not world.machine.halted and world.admits_restart():
         found.add(_restarted(world))
     if world.waits_for_restart() and instance.number == 1:
         found.add(_restarted(world))
@@ -106,10 +133,36 @@ def _restarted(world):
         fence=None,
         migrated=False,
         alive=True,
+        there=True,
     )
 
 
+def _storage(world):
+    """Snapshots are taken, claims are made; what is deleted goes once nothing uses it."""
+    made, found = world.made, set()
+    if made.going:
+        found.add(world.alter("made", snapshot="", of=("", ""), torn=False, going=False))
+    if made.snapshot == "taking":
+        found.add(world.alter("made", snapshot="ready"))
+    if made.leaving and not world.copying.alive and not world.cluster.holder:
+        gone = world.alter("made", source="", token="", bound=False, leaving=False, overdue=False)
+        gone = gone.alter("images", destination=False, whole=False)
+        found.add(gone.alter("cluster", destination=False))
+    elif made.leaving:
+        found.add(world.alter("made", overdue=True))
+    ready = made.source.startswith("Persistent") or made.snapshot == "ready"
+    wanted = made.source and not made.bound and not made.refused and not made.leaving
+    if wanted and ready and not made.lacks_its_source:
+        torn = made.torn and made.source.startswith("VolumeSnapshot")
+        here = world.alter("made", bound=True)
+        latest = world.images.source and not torn
+        found.add(here.alter("images", destination=latest, whole=not torn))
+    return found
+
+
 def _copier(world):
+    if world.copying.method != CopyMethod.HOST_ASSISTED:
+        return _checker(world)
     copying, found = world.copying, set()
     if copying.job == "running" and not copying.copier:
         here = world.alter("copying", copier="torn" if copying.leftover else "running")
@@ -122,6 +175,18 @@ def _copier(world):
         here = world.alter("copying", leftover=False)
         found.add(here.alter("images", destination=False, whole=False))
     return found
+
+
+def _checker(world):
+    """Its pod starts where the claim can be had, and reads nothing but how large the image is."""
+    copying = world.copying
+    if copying.leftover:
+        return {world.alter("copying", leftover=False)}
+    if copying.job != "running":
+        return set()
+    if copying.copier:
+        return {world.alter("copying", job="complete", copier="")}
+    return {world.alter("copying", copier="running")} if world.made.bound else set()
 
 
 def _jobs(world):
@@ -148,8 +213,49 @@ def cancels(world):
     return set() if world.migration.cancel else {world.alter("migration", cancel=True)}
 
 
+def holds(world):
+    """The user wants to wait after the copy, all of a sudden."""
+    return set() if world.migration.hold else {world.alter("migration", hold=True)}
+
+
 def lets_go(world):
     return {world.alter("migration", hold=False)} if world.migration.hold else set()
+
+
+def decides(world):
+    """A person answers a stop, and knows which image the guest wrote to last."""
+    switch = world.switch
+    if switch is None or switch.trust is not None:
+        return set()
+    told = find(switch.conditions, SwitchCondition.STALLED)
+    if told is None or told.status is not Status.TRUE:
+        return set()
+    if told.reason == NODE_LOST and world.nodes.first != "off":
+        return set()  # nobody says of a node that may still run the guest that it does not
+    return {world.alter("switch", trust=Trust(world.qemu.top.value))}
+
+
+def gives_node_up(world):
+    """Somebody switches the node off, sees that it is, and taints it out-of-service."""
+    nodes = world.nodes
+    if nodes.first != "off" or nodes.given_up:
+        return set()
+    return {world.alter("nodes", given_up=True)}
+
+
+def gives_cut_node_up(world):
+    """The same of a node that is only cut off: what nobody may do."""
+    nodes = world.nodes
+    if nodes.first != "cut" or nodes.given_up:
+        return set()
+    return {world.alter("nodes", given_up=True)}
+
+
+def starts(world):
+    """Of a machine that was stopped; the lock refuses it."""
+    if not world.machine.halted or not world.admits_restart():
+        return set()
+    return {world.alter("machine", halted=False)}
 
 
 def deletes_migration(world):
@@ -183,6 +289,35 @@ def copy_fails(world):
     return {world.alter("copying", job="failed", copier="").fault()}
 
 
+def snapshot_fails(world):
+    if world.made.snapshot != "taking":
+        return set()
+    return {world.alter("made", snapshot="failing").fault()}
+
+
+def driver_refuses(world):
+    """To make a claim from a snapshot or another claim."""
+    if not world.made.source or world.made.bound or world.made.refused:
+        return set()
+    return {world.alter("made", refused=True).fault()}
+
+
+def claim_is_replaced(world):
+    """Somebody deletes the claim that nothing holds and the lock does not know, and makes another.
+
+    With a file system on it that has some image of that size.
+    """
+    made, unknown = world.made, world.switch is None or not world.switch.named
+    if not made.source or made.foreign or world.copying.alive or not unknown:
+        return set()
+    number = made.claims + 1
+    here = world.alter(
+        "made", claims=number, source="", token="", foreign=True, bound=True, refused=False,
+        leaving=False, overdue=False,
+    )  # fmt: skip
+    return {here.alter("images", destination=False, whole=False).fault()}
+
+
 def copier_dies(world):
     """The Job starts another one."""
     if not world.copying.copier:
@@ -210,11 +345,30 @@ def destination_breaks(world):
     return {world.change(broken=True).fault()}
 
 
+def overlay_fills(world):
+    """The guest writes more than there is room for, or others take the room."""
+    if world.disk.full or world.qemu.top is not Top.OVERLAY:
+        return set()
+    return {world.alter("disk", full=True).fault()}
+
+
+def overlay_has_room(world):
+    return {world.alter("disk", full=False).fault()} if world.disk.full else set()
+
+
+def time_passes(world):
+    """All limits of time are over for what was ordered until now."""
+    return set() if world.cluster.late else {world.alter("cluster", late=True).fault()}
+
+
 def holder_is_lost(world):
     """The node's kubelet evicted it, or the node was short of memory."""
-    if world.cluster.holder != "running":
-        return set()
-    return {world.alter("cluster", holder="deleting").fault()}
+    found = set()
+    if world.cluster.holder == "running":
+        found.add(world.alter("cluster", holder="deleting").fault())
+    if world.cluster.finisher:
+        found.add(world.alter("cluster", finisher="").fault())
+    return found
 
 
 def guest_is_lost(world):
@@ -237,3 +391,39 @@ def journal_is_lost(world):
     if world.disk.record is None:
         return set()
     return {world.alter("disk", record=None).fault()}
+
+
+def node_is_lost(world):
+    """It is cut off, and may be switched off then; what was on its way to its agent is lost."""
+    nodes, begun = world.nodes, world.order is not Order.NONE
+    if nodes.first == "heard" and begun and world.told is not None and world.told.node == "n":
+        return {world.alter("nodes", first="cut", stale=world.told).fault()}
+    return set()
+
+
+def node_goes_off(world):
+    if world.nodes.first != "cut":
+        return set()
+    return {_guest_gone(world).alter("nodes", first="off")}
+
+
+def node_returns(world):
+    """The same guest still runs if it was only cut off, unless its pod was given up meanwhile.
+
+    An agent of a node whose move was handed over may come back with what it was told before.
+    """
+    nodes = world.nodes
+    if not nodes.lost:
+        return set()
+    handed = world.told is None or world.told.node != "n"
+    if handed:
+        return {world.alter("nodes", first="back")}
+    here = world.alter("nodes", first="heard", stale=None)
+    return {here}
+
+
+def kubevirt_gives_guest_up(world):
+    """Somebody deletes the launcher pod of a node that is not heard by force."""
+    if not world.nodes.lost or not world.nodes.launcher:
+        return set()
+    return {world.alter("nodes", launcher=False)}

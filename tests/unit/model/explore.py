@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable
 
 from detour_crds.attachment_switch import Order
+from detour_crds.attachment_switch import Qemu as Gone
 from detour_operator.compute_side import actions
 from unit.model import agent, events, invariants, parts
 from unit.model.world import World
@@ -98,6 +99,7 @@ def following(family, using, here) -> Next:
     _operators(family, using, here, then)
     _late_operator(using, here, then)
     _agent(family, using, here, then)
+    then.others.update(parts.strays(using, here))
     for event in family.wishes:
         then.others |= event(here)
     if here.faults < family.faults:
@@ -148,3 +150,24 @@ def operator_rows(step):
         yield "U6"
     if before.order is not Order.NONE and not before.locked and after.locked:
         yield "U2"
+    yield from rows_of_a_stopped_machine(before, after)
+
+
+def rows_of_a_stopped_machine(before, after):
+    """From the start on, and from the middle of a live move on."""
+    was, now = ((world.switch.compute if world.switch else None) for world in (before, after))
+    if was is None or now is None:
+        return
+    if now.offline and not was.offline:
+        yield "D0"
+    if was.offline and before.machine.claim != after.machine.claim:
+        yield "F2"
+    if was.offline and was.locked and not now.locked:
+        yield "F1" if before.instance.alive else "F3"
+    gone = before.switch.report.qemu is Gone.GONE and not before.instance.alive
+    if (
+        gone
+        and before.order in (Order.OVERLAY, Order.MIRRORED)
+        and after.order is not before.order
+    ):
+        yield "D15" if after.order is Order.DESTINATION else "D16"

@@ -12,7 +12,7 @@ from detour_agent.domain.journal import Record
 from detour_agent.domain.situation import Job
 from detour_crds.attachment_switch import Compute, Node, Order, Position, Top
 from detour_crds.conditions import Condition
-from detour_crds.volume_migration import VolumeMigrationStatus
+from detour_crds.volume_migration import CopyMethod, Trust, VolumeMigrationStatus, WhenStopped
 
 S, D = "old", "new"
 CLAIM = {Top.SOURCE: S, Top.DESTINATION: D}
@@ -45,17 +45,24 @@ class Migration:
     gone: bool = False
     cancel: bool = False
     hold: bool = False
+    when_stopped: WhenStopped = WhenStopped.AUTO
     status: VolumeMigrationStatus = NOTHING_TOLD
 
 
 @facts
 class Switch:
-    """The AttachmentSwitch; of conditions and report what anything follows from."""
+    """The AttachmentSwitch; of conditions and report what anything follows from.
+
+    ``named``: its spec names the destination.
+    """
 
     number: int = 1
     finalizer: bool = False
     deleting: bool = False
+    named: bool = True
     wanted: Position = Position.FROZEN
+    when_stopped: WhenStopped = WhenStopped.AUTO
+    trust: Trust | None = None
     position: Position = Position.NOWHERE
     compute: Compute = NOTHING_ASKED
     conditions: tuple[Condition, ...] = ()
@@ -83,10 +90,15 @@ class Switch:
 
 @facts
 class Machine:
-    """The VirtualMachine."""
+    """The VirtualMachine; KubeVirt starts it again unless it is halted.
+
+    ``in_git``: its manifest is changed by its owner alone.
+    """
 
     claim: str = S
     strategy: str = "Migration"
+    in_git: bool = False
+    halted: bool = False
 
 
 @facts
@@ -94,6 +106,7 @@ class Instance:
     """The VirtualMachineInstance; ``shown`` is the claim that KubeVirt has taken note of."""
 
     number: int = 1
+    there: bool = True
     claim: str = S
     shown: str = S
     fence: str | None = None
@@ -108,18 +121,56 @@ class Cluster:
     Attributes:
         launcher: how many launcher pods there were.
         holder: pending, running or deleting; ``holders`` is how many there were.
+        finisher: the claims it has, as one word.
+        budget: the uid of the instance whose evictions it has wait.
         heard: the API server knows of the lock.
-        destination: the claim was created.
+        destination: the claim is there.
         switches: how many were created under the migration's name.
+        superseded: the source claim is marked as stale.
+        late: a limit of time has passed.
     """
 
     launcher: int = 1
     holder: str = ""
     holders: int = 0
+    finisher: str = ""
+    budget: str = ""
     live_migration: bool = False
     heard: bool = False
     destination: bool = False
     switches: int = 0
+    superseded: bool = False
+    late: bool = False
+
+
+@facts
+class Nodes:
+    """The guest's node, and another one that the move may be handed to (its overlay on a claim).
+
+    Attributes:
+        claimed: the overlay is on a claim of its own.
+        claim, pod: that claim is there, and the pod that keeps it on the guest's node.
+        first: the guest's node is heard, cut off (all goes on there, nothing is heard of it), off
+            (and QEMU with it), or back after that.
+        given_up: somebody has said that it is off; ``launcher`` whether its pod is still there.
+        stale: what that node's agent was told before it was cut off, until it hears again.
+        finisher: the node that it runs on.
+        clash: a node wrote to an image that a QEMU on the other one has open.
+    """
+
+    claimed: bool = False
+    claim: bool = False
+    pod: bool = False
+    first: str = "heard"
+    given_up: bool = False
+    launcher: bool = True
+    stale: Compute | None = None
+    finisher: str = ""
+    clash: bool = False
+
+    @property
+    def lost(self):
+        return self.first in ("cut", "off")
 
 
 @facts
@@ -130,6 +181,7 @@ class Copying:
         number: how many Jobs there were of this name.
         copier: torn if the source was written to since it began, or another one runs beside it.
         leftover: a pod of a Job that was deleted still runs.
+        method: what the Job is for; all but HostAssisted copy nothing.
     """
 
     job: str = ""
@@ -138,6 +190,7 @@ class Copying:
     token: str = ""
     copier: str = ""
     leftover: bool = False
+    method: str = CopyMethod.HOST_ASSISTED
 
     @property
     def alive(self):
@@ -145,11 +198,54 @@ class Copying:
 
 
 @facts
+class Made:
+    """What the storage has been asked to make, and the destination claim as it stands.
+
+    Attributes:
+        offers: the storage can take snapshots and clone.
+        snapshot: taking, ready or failing; ``torn`` if the source was written to since.
+        snapshots: how many there were; ``of`` is the switch's uid and token of the last one.
+        going: the snapshot is being deleted.
+        claims: how many destination claims there were.
+        source: what the claim is made from, of which ``token`` is the attempt; empty if blank.
+        bound: it has a volume; ``refused``: the driver says that it cannot be made.
+        foreign: the claim is somebody else's, under the same name.
+        leaving: the claim is being deleted; ``overdue`` since long, because a pod has it.
+    """
+
+    offers: bool = False
+    snapshot: str = ""
+    snapshots: int = 0
+    of: tuple[str, str] = ("", "")
+    torn: bool = False
+    going: bool = False
+    claims: int = 0
+    source: str = ""
+    token: str = ""
+    bound: bool = False
+    refused: bool = False
+    foreign: bool = False
+    leaving: bool = False
+    overdue: bool = False
+
+    @property
+    def claim_uid(self):
+        return D if self.claims <= 1 else f"{D}-{self.claims}"
+
+    @property
+    def lacks_its_source(self):
+        """The snapshot that the claim is to be made from is not there."""
+        kind, _, name = self.source.partition("/")
+        return kind == "VolumeSnapshot" and (not self.snapshot or name != f"detour-{self.of[1]}")
+
+
+@facts
 class Disk:
-    """The node's disk: the journal, and the overlay files that are there."""
+    """The node's disk: the journal, the overlay files that are there, and whether it is full."""
 
     record: Record | None = None
     overlays: tuple[str, ...] = ()
+    full: bool = False
 
 
 @facts
@@ -161,6 +257,7 @@ class Qemu:
         mounted: the destination lies over the source's path.
         source_open: held open although nothing uses it, after a pivot whose daemon died.
         stale: libvirt lost sight of the last change.
+        unseen: libvirt counts the job and its XML does not show it.
     """
 
     alive: bool = True
@@ -170,6 +267,7 @@ class Qemu:
     mounted: bool = False
     source_open: bool = False
     stale: bool = False
+    unseen: bool = False
 
 
 class Content(Enum):

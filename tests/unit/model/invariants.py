@@ -33,14 +33,20 @@ def no_write_is_lost(world):
 def frozen_source_is_not_written(world):
     if world.switch is None:
         return True
+    if world.switch.compute.offline and world.instance.alive:
+        return True  # row F1: somebody took the lock off; the next pass tells of it
     frozen = is_true(world.switch.conditions, SwitchCondition.SOURCE_FROZEN)
-    return not frozen or (world.qemu.top is not Top.SOURCE and world.qemu.job not in COMMITS)
+    return (
+        not frozen
+        or not world.qemu.alive
+        or (world.qemu.top is not Top.SOURCE and world.qemu.job not in COMMITS)
+    )
 
 
 def destination_has_one_writer(world):
     """No copier runs beside a mirror, nor beside a guest that is on the destination."""
     used = world.qemu.job in MIRRORS or world.qemu.top is Top.DESTINATION
-    forward = world.stage in (Stage.MIRROR, Stage.PIVOT, Stage.DONE)
+    forward = world.stage in (Stage.MIRROR, Stage.PIVOT, Stage.OFFLINE_FINISH, Stage.DONE)
     merging = forward and not goes_back(world)
     return not (world.copying.alive and (used or merging))
 
@@ -54,6 +60,16 @@ def goes_back(world):
         or world.order is Order.SOURCE
         or (switch is not None and switch.wanted is Position.SOURCE)
     )
+
+
+def a_destination_in_use_is_not_deleted(world):
+    """Kubernetes keeps a claim for as long as pods use it, and then lets it go."""
+    if not world.made.leaving:
+        return True
+    on_it = world.qemu.top is Top.DESTINATION or world.machine.claim == D
+    forward = world.stage in (Stage.MIRROR, Stage.PIVOT, Stage.OFFLINE_FINISH, Stage.DONE)
+    asked = world.switch is not None and world.switch.wanted is Position.DESTINATION
+    return not (on_it or ((forward or asked) and not goes_back(world)))
 
 
 def lets_nothing_open_the_wrong_image(world):
@@ -79,6 +95,12 @@ def kubevirt_does_not_move_the_volume(world):
     return not (moves and world.instance.alive)
 
 
+def a_stale_source_is_marked(world):
+    """Before anybody may start from it again (recovery rule R10)."""
+    moved = world.switch is not None and world.switch.position is Position.DESTINATION
+    return not moved or world.cluster.superseded
+
+
 def an_end_is_true(world):
     """What is reported as the end is so."""
     ends = {Position.SOURCE: S, Position.DESTINATION: D}
@@ -97,16 +119,24 @@ def nothing_runs_when_it_is_over(world):
     return not (ended and world.late is None and world.copying.alive)
 
 
+def only_one_node_writes(world):
+    """An image that a QEMU has open is never written to on another node."""
+    return not world.nodes.clash
+
+
 INVARIANTS = {
     check.__name__: check
     for check in (
         no_write_is_lost,
         frozen_source_is_not_written,
         destination_has_one_writer,
+        a_destination_in_use_is_not_deleted,
         lets_nothing_open_the_wrong_image,
         kubevirt_does_not_move_the_volume,
+        a_stale_source_is_marked,
         an_end_is_true,
         nothing_runs_when_it_is_over,
+        only_one_node_writes,
     )
 }
 
@@ -139,9 +169,11 @@ def orders_follow_one_another(before, after):
     if before.order is after.order:
         return True
     refused = before.switch.report.refused is True
+    offline = (Order.DESTINATION,) if before.switch.compute.offline else (Order.OVERLAY,)
+    stopped = () if before.instance.alive else (Order.DESTINATION,)
     allowed = {
-        Order.NONE: (Order.OVERLAY,),
-        Order.OVERLAY: (Order.MIRRORED, Order.SOURCE),
+        Order.NONE: offline,
+        Order.OVERLAY: (Order.MIRRORED, Order.SOURCE, *stopped),
         Order.MIRRORED: (Order.DESTINATION, Order.SOURCE),
         Order.DESTINATION: (Order.SOURCE,) if refused else (),
         Order.SOURCE: (),
@@ -153,7 +185,8 @@ def order_needs_the_lock(before, after):
     if before.order is after.order or before.order is not Order.NONE:
         return True
     proven = before.locked and before.switch.compute.lock_proven and before.cluster.heard
-    return bool(proven) and not before.cluster.live_migration and before.machine.strategy == ""
+    quiet = not before.cluster.live_migration and before.machine.strategy == ""
+    return bool(proven) and (quiet or bool(before.switch.compute.offline))
 
 
 def order_destination_needs_the_instance(before, after):
@@ -176,10 +209,9 @@ def order_source_needs_the_instance(before, after):
 def lock_comes_off_last(before, after):
     if not before.locked or after.locked:
         return True
-    closed = before.instance.fence is None and not before.instance.migrated
-    claim = CLAIM.get(before.qemu.top)
-    named = before.machine.claim == claim == before.instance.claim
-    return closed and (named or not before.instance.alive)
+    instance, claim = before.instance, CLAIM.get(before.qemu.top)
+    closed = instance.fence is None and not instance.migrated and instance.claim == claim
+    return before.machine.claim == claim and (closed or not instance.alive)
 
 
 WRITES = {

@@ -6,6 +6,7 @@ from unittest import mock
 
 from detour_agent import one_pass
 from detour_agent.domain import chain
+from detour_agent.domain.budget import Room
 from detour_agent.domain.chain import (
     BLOCK_JOB_ACTIVE_COMMIT,
     BLOCK_JOB_COPY,
@@ -23,16 +24,19 @@ from detour_agent.domain.situation import Job
 from detour_agent.errors import Unreachable
 from detour_agent.steps.context import Memory
 from detour_agent.steps.context import Switch as SwitchOnNode
-from detour_crds.attachment_switch import Identity, LastError, Node, Stage, Top
+from detour_crds.attachment_switch import Identity, LastError, Node, Order, Stage, Top
+from detour_crds.names import FINISHER_DESTINATION_PATH, FINISHER_SOURCE_PATH
 from unit.model.facts import D, S
 
 SIZE = 1 << 20
+SPACE = 1 << 40
 LIBVIRT = 11_003_000
 IDENTITY = {
     S: Identity(device=1, inode=12),
     D: Identity(device=2, inode=12),
     "overlay": Identity(device=3, inode=40),
 }
+CLAIM_AT = {FINISHER_SOURCE_PATH: S, FINISHER_DESTINATION_PATH: D}
 MIRRORS = (Job.MIRROR, Job.MIRROR_READY)
 COMMITS = (Job.COMMIT, Job.COMMIT_READY)
 READY = (Job.MIRROR_READY, Job.COMMIT_READY)
@@ -56,14 +60,16 @@ class Trace:
 
 
 @functools.cache
-def trace(decide, mood, told, switch, disk, qemu, holder, launcher):
+def trace(decide, mood, told, switch, disk, qemu, holder, launcher, finisher):
     """One pass of the real agent.
 
-    Moods: ``patient`` has seen a disagreement for long, ``new`` has just been started, ``deaf``
-    gets no answer from libvirt.
+    Moods: ``patient`` has seen a disagreement for long and has compared what can be compared,
+    ``new`` has just been started, ``deaf`` gets no answer from libvirt.
     """
-    here = _Node(switch, told, disk, qemu, holder, launcher, deaf=mood == "deaf")
-    memory = Memory(disagrees_since=LONG_AGO if mood == "patient" else None)
+    here = _Node(switch, told, disk, qemu, holder, launcher, finisher, deaf=mood == "deaf")
+    memory = Memory()
+    if mood == "patient":
+        memory = Memory(disagrees_since=LONG_AGO, lost_since=LONG_AGO, compared=here.compared())
     rows = []
 
     def noted(wanted, seen):
@@ -81,11 +87,13 @@ def trace(decide, mood, told, switch, disk, qemu, holder, launcher):
 
 def reduced(node):
     """What of a report anything follows from; the rest is for people."""
-    begun = node.stage not in (None, Stage.MISSING, Stage.NONE)
+    unbegun = (None, Stage.MISSING, Stage.NONE)
+    ended = (Stage.DONE, Stage.CANCELLED)
+    stage = Stage.NONE if node.stage in unbegun else Stage.START
     failed = node.last_error is not None and node.last_error.reason == "DestinationFailed"
     return Node(
         token=node.token,
-        stage=Stage.START if begun else Stage.NONE,
+        stage=node.stage if node.stage in ended else stage,
         reached=node.reached,
         qemu=node.qemu,
         refused=node.refused,
@@ -101,15 +109,17 @@ def reduced(node):
 class _Node:
     """All ports of the agent over one set of facts; looks answer, everything else is noted."""
 
-    def __init__(self, switch, told, disk, qemu, holder, launcher, *, deaf):
+    def __init__(self, switch, told, disk, qemu, holder, launcher, finisher, *, deaf):
         self.effects = []
         self._switch, self._told, self._disk, self._qemu = switch, told, disk, qemu
         self._holder, self._launcher, self._deaf = holder, launcher, deaf
+        self._finisher = dict(finisher)
 
     def ports(self):
         return Ports(
             journal=self,
             images=self,
+            offline=self,
             mounts=self,
             processes=self,
             clock=self,
@@ -125,6 +135,7 @@ class _Node:
             virtual_machine="vm",
             compute=self._told,
             node=self._switch.node or Node(),
+            trust=self._switch.trust,
         )
 
     def now(self):
@@ -142,6 +153,19 @@ class _Node:
     def allocated_bytes(self, _uid, _name):
         return 0
 
+    def settle(self, _uid, _place):
+        """On the node's disk, wherever that is."""
+
+    def room(self, _uid):
+        free = 0 if self._disk.full else SPACE
+        return Room(free_bytes=free, kept_bytes=0, total_bytes=SPACE)
+
+    def tune(self):
+        return ()
+
+    def set_tune(self, _tune):
+        """Of no consequence to what is written where; what is put back is in the journal."""
+
     def find_guest(self, pod_uid, _domain):
         there = self._qemu.alive and pod_uid == self._launcher
         return Process(1, 1) if there else None
@@ -149,10 +173,36 @@ class _Node:
     def find_holder(self, _uid):
         return Process(2, 2) if self._holder else None
 
+    def find_finisher(self, _uid):
+        return Process(3, 3) if self._finisher else None
+
+    def finisher_image(self, _finisher, path, *, block):
+        assert not block
+        claim = CLAIM_AT[path]
+        return ImageFile(IDENTITY[claim], SIZE) if claim in self._finisher else None
+
+    def compared(self):
+        """What an agent remembers that has compared the claim of the present order."""
+        forward = self._told.order is Order.DESTINATION
+        path = FINISHER_DESTINATION_PATH if forward else FINISHER_SOURCE_PATH
+        pod, equal = self._told.finisher_pod, self._finisher.get(CLAIM_AT[path])
+        return None if pod is None or equal is None else (pod.uid, path, equal)
+
+    def equal(self, merge):
+        merged = any(effect.verb == "merge" for effect in self.effects)
+        return merged or self._finisher[CLAIM_AT[merge.path]]
+
+    def merge(self, merge):
+        self.effects.append(Effect("merge", CLAIM_AT[merge.path]))
+
+    def holding_data(self, _uid, names):
+        return names[-1:]
+
     def canonical_image(self, _guest, _volume):
         return ImageFile(IDENTITY[D if self._qemu.mounted else S], SIZE)
 
-    def destination_image(self, _holder):
+    def destination_image(self, _holder, *, block):
+        assert not block
         return ImageFile(IDENTITY[D], SIZE)
 
     def capacity(self):
@@ -200,7 +250,7 @@ class _Node:
         if qemu.stale and qemu.top is not Top.OVERLAY:
             copy = qemu.top is Top.DESTINATION
             return Mirror("copy" if copy else "active-commit", raw, "pivot")
-        if qemu.stale or qemu.job is Job.NONE:
+        if qemu.stale or qemu.unseen or qemu.job is Job.NONE:
             return None
         kind = "copy" if qemu.job in MIRRORS else "active-commit"
         return Mirror(kind, raw, "yes" if qemu.job in READY else "")
@@ -245,6 +295,12 @@ class _Node:
 
     def unmount_top(self, _guest, _volume, _top, _below):
         self.effects.append(Effect("unmount"))
+
+    def allow(self, _guest, _volume, _image):
+        """Changes nothing for files."""
+
+    def flush(self, _guest, _volume, image):
+        assert image == IDENTITY[S], "the source is at its path when it is flushed"
 
     def expose_overlay(self, _guest, _uid):
         """Seen through the overlay it exposes."""

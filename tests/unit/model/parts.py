@@ -106,11 +106,31 @@ def woken(parts, world: World):
 
 
 def agent_passes(parts, world: World):
-    """Row and steps of the agent's pass in each mood; none while there is nothing asked."""
-    if world.switch is None or world.told is None or not world.told.token:
+    """Row and steps of the agent's pass in each mood; none while there is nothing asked.
+
+    What is not seen to be done under ``told`` is the business of the agent that was cut off.
+    """
+    nodes = world.nodes
+    if world.switch is None or world.told is None or not world.told.node:
+        return []
+    if nodes.lost and world.told.node == "n":
         return []
     found = []
     for mood in agent.MOODS:
         trace = agent.look(world, parts.agent, mood)
         found.append((trace.row, mood, trace.effects))
     return found
+
+
+def strays(parts, world: World):
+    """The worlds that passes of the first node's agent leave which is not heard, or comes late."""
+    nodes = world.nodes
+    if world.switch is None or nodes.stale is None or not nodes.stale.node:
+        return []
+    if nodes.first == "cut":
+        trace = agent.look_cut_off(world, parts.agent, "patient")
+        return agent.unheard(world, trace.effects)[-1:]
+    if nodes.first != "back":
+        return []
+    looks = [agent.look_back(world, parts.agent, mood) for mood in agent.MOODS]
+    return [after for trace in looks for after in agent.harmless(world, trace.effects)]

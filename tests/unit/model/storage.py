@@ -6,45 +6,30 @@ import functools
 from detour_crds.attachment_switch import AttachmentSwitchStatus, Order, Position
 from detour_crds.conditions import MigrationCondition, Status
 from detour_crds.names import MIGRATION_FINALIZER
-from detour_crds.volume_migration import (
-    ClaimTemplate,
-    Destination,
-    VirtualMachineRef,
-    VolumeMigrationSpec,
-    VolumeMigrationStatus,
-)
+from detour_crds.volume_migration import VolumeMigrationStatus
 from detour_operator.reconcile.objects import Meta
-from detour_operator.storage_side import actions
-from detour_operator.storage_side.observation import (
-    Observation,
-    SeenClaim,
-    SeenCopier,
-    SeenJob,
-    SeenSwitch,
-    SeenVirtualMachine,
-    Surroundings,
-)
+from detour_operator.storage_side import actions, by_storage
+from detour_operator.storage_side.observation import Observation, SeenSwitch
 from detour_operator.storage_side.status import status
 from unit.model import compute
-from unit.model.facts import NOTHING_TOLD, Copying, D, Disk, Switch
+from unit.model.facts import NOTHING_TOLD, Copying, D, Disk, S, Switch
 from unit.model.node import SIZE
 from unit.model.world import World
+from unit.operator import storage_seen
 
-NOW = "2026-01-01T00:00:00Z"
 UID = "11112222-migration"
 HASHABLE = {"labels": (), "annotations": ()}
 """A late write is part of a world."""
-SPEC = VolumeMigrationSpec(
-    virtual_machine=VirtualMachineRef(name="vm"),
-    volume="data",
-    destination=Destination(claim_template=ClaimTemplate(name=D)),
-)
+SPEC = storage_seen.spec(D)
+A_WHILE_AGO = "2025-12-31T23:58:00Z"
+"""Long enough for a driver that is in trouble; not long enough for one that says nothing."""
+LONG_AGO = "2025-12-31T00:00:00Z"
 
 
 @functools.cache
-def decided(decide, migration, switch, claim, destination, copying):
+def decided(decide, migration, switch, claim, destination, copying, made):
     """The decision, and the status that is published before it is carried out."""
-    seen = _observe(migration, switch, claim, destination, copying)
+    seen = _observe(migration, switch, claim, destination, copying, made)
     decision = decide(seen)
     return decision, reduced(status(seen, decision))
 
@@ -53,24 +38,20 @@ def look(decide, world: World):
     """The decision in this world."""
     return decided(
         decide, world.migration, world.switch, world.machine.claim, world.cluster.destination,
-        world.copying,
+        world.copying, world.made,
     )  # fmt: skip
 
 
-def _observe(migration, switch, claim, destination, copying):
-    around = None
+def _observe(migration, switch, claim, destination, copying, made):
+    around, there = None, _seen_claim(made) if destination else None
     if switch is None:
-        around = Surroundings(
-            virtual_machine=SeenVirtualMachine(name="vm", uid="vm", claims={"data": claim}),
-            source=_claim(claim),
-            destination=_claim(D, created_for=UID) if destination else None,
-            storage_class_exists=True,
-            template_bytes=None,
-            destination_users=(),
-        )
+        around = storage_seen.surroundings(storage_seen.claim(claim, SIZE), there)
+        offered = storage_seen.storage() if made.offers else None
+        around = dataclasses.replace(around, storage=offered)
+    begun = by_storage.begun(migration.status.copy_method)
     finalizers = (MIGRATION_FINALIZER,) if migration.finalizer else ()
     return Observation(
-        now=NOW,
+        now=storage_seen.NOW,
         meta=Meta(
             name="move",
             namespace="ns",
@@ -78,29 +59,54 @@ def _observe(migration, switch, claim, destination, copying):
             deleting=migration.deleting,
             finalizers=finalizers,
         ),
-        spec=dataclasses.replace(SPEC, cancel=migration.cancel, hold=migration.hold),
+        spec=dataclasses.replace(
+            SPEC,
+            cancel=migration.cancel,
+            hold=migration.hold,
+            when_stopped=migration.when_stopped,
+        ),
         status=migration.status,
         switch=_seen_switch(switch) if switch else None,
         surroundings=around,
-        jobs=_jobs(copying),
-        copiers=(SeenCopier(name="copier", ended=False),) if copying.alive else (),
+        jobs=storage_seen.jobs(
+            copying.job, f"job-{copying.number}", copying.switch, copying.token, copying.method
+        ),
+        copiers=storage_seen.copiers(copying.alive),
+        source=storage_seen.claim(S, SIZE) if begun else None,
+        destination=there if begun else None,
+        snapshots=_seen_snapshots(made) if begun else (),
+        not_provisioned="no" if begun and (made.refused or made.lacks_its_source) else None,
     )
 
 
-def _claim(name, created_for=None):
-    return SeenClaim(
-        name=name,
-        uid=name,
-        phase="Bound",
-        deleting=False,
-        block=False,
-        access_modes=("ReadWriteOnce",),
-        storage_class="fast",
-        requested=SIZE,
-        request=str(SIZE),
-        capacity=SIZE,
-        created_for=created_for,
+def _seen_claim(made):
+    pending = {} if made.bound else {"phase": "Pending", "capacity": None}
+    return storage_seen.claim(
+        D,
+        SIZE,
+        uid=made.claim_uid,
+        created_for=None if made.foreign else UID,
+        deleting=made.leaving,
+        deleting_since=LONG_AGO if made.overdue else storage_seen.NOW,
+        data_source=made.source or None,
+        token=made.token or None,
+        created=A_WHILE_AGO,
+        **(pending if made.source else {}),
     )
+
+
+def _seen_snapshots(made):
+    if not made.snapshot:
+        return ()
+    seen = storage_seen.snapshot(
+        *made.of,
+        uid=f"snapshot-{made.snapshots}",
+        deleting=made.going,
+        ready=made.snapshot == "ready",
+        error="no" if made.snapshot == "failing" else "",
+        created=A_WHILE_AGO,
+    )
+    return (seen,)
 
 
 def _seen_switch(switch):
@@ -108,7 +114,7 @@ def _seen_switch(switch):
         meta=Meta(
             name="move", namespace="ns", uid=switch.uid, deleting=switch.deleting, **HASHABLE
         ),
-        spec=dataclasses.replace(compute.SPEC, position=switch.wanted),
+        spec=dataclasses.replace(compute.spec(switch), position=switch.wanted),
         status=AttachmentSwitchStatus(
             position=switch.position,
             conditions=switch.conditions,
@@ -117,24 +123,6 @@ def _seen_switch(switch):
         ),
         ours=True,
     )
-
-
-def _jobs(copying):
-    if not copying.job:
-        return ()
-    job = SeenJob(
-        name="job",
-        uid=f"job-{copying.number}",
-        deleting=False,
-        switch_uid=copying.switch,
-        token=copying.token,
-        finished=copying.job in ("complete", "failed"),
-        failed=copying.job == "failed",
-        suspended=copying.job == "suspended",
-        failure_reason="BackoffLimitExceeded",
-        failure_message="m",
-    )
-    return (job,)
 
 
 def reduced(found):
@@ -148,8 +136,15 @@ def reduced(found):
         for item in found.conditions
         if item.status in kept.get(MigrationCondition(item.type), ())
     )
+    begun = by_storage.begun(found.copy_method)
     return dataclasses.replace(
-        NOTHING_TOLD, start_time=found.start_time, copied=found.copied, conditions=conditions
+        NOTHING_TOLD,
+        start_time=found.start_time,
+        copied=found.copied,
+        conditions=conditions,
+        copy_method=found.copy_method if begun else None,
+        source_claim=found.source_claim if begun else None,
+        discarded_claim_uid=found.discarded_claim_uid if begun else None,
     )
 
 
@@ -167,7 +162,7 @@ ON = {actions.AddFinalizer: "migration", actions.RemoveFinalizer: "migration"}
 """Everything else is created under a name that can be had once, or tests a uid."""
 
 
-def write(world: World, what):
+def write(world: World, what):  # noqa: C901, PLR0912 - one line per write
     """One write that meets its object as it was read; None if the API refuses it."""
     match what:
         case VolumeMigrationStatus():
@@ -177,10 +172,19 @@ def write(world: World, what):
         case actions.RemoveFinalizer():
             return world.alter("migration", finalizer=False, gone=world.migration.deleting)
         case actions.CreateClaim():
-            free = not world.cluster.destination
-            return world.alter("cluster", destination=True) if free else None
-        case actions.CreateSwitch():
-            return _create_switch(world)
+            return _create_claim(world, what)
+        case actions.DeleteClaim(_, uid):
+            same = world.cluster.destination and uid == world.made.claim_uid
+            return world.alter("made", leaving=True) if same else None
+        case actions.CreateSnapshot():
+            return _create_snapshot(world, what)
+        case actions.DeleteSnapshot(_, uid):
+            same = world.made.snapshot and uid == f"snapshot-{world.made.snapshots}"
+            return world.alter("made", going=True) if same else None
+        case actions.CreateSwitch(spec):
+            return _create_switch(world, spec)
+        case actions.DeleteSwitch(meta):
+            return _delete_switch(world, meta)
         case actions.CreateJob():
             return _create_job(world, what)
         case actions.StartJob(_, uid):
@@ -189,15 +193,30 @@ def write(world: World, what):
             return _delete_job(world, uid)
         case actions.SetPosition(meta, position):
             return _set_position(world, meta, position)
+        case actions.NameDestination(meta, _):
+            same = world.switch is not None and world.switch.uid == meta.uid
+            return world.alter("switch", named=True) if same else None
     raise AssertionError(what)
 
 
-def _create_switch(world):
+def _delete_switch(world, meta):
+    """The finalizer holds it until it has ended."""
+    if world.switch is None or world.switch.uid != meta.uid:
+        return None
+    if world.switch.finalizer:
+        return world.alter("switch", deleting=True)
+    return world.change(switch=None)
+
+
+def _create_switch(world, spec):
     """Each has its own uid, and so its own folder on the node."""
     if world.switch is not None:
         return None
     number = world.cluster.switches + 1
-    here = world.change(switch=Switch(number=number), disk=Disk())
+    switch = Switch(
+        number=number, when_stopped=spec.when_stopped, named=spec.destination is not None
+    )
+    here = world.change(switch=switch, disk=Disk())
     return here.alter("cluster", switches=number)
 
 
@@ -207,8 +226,37 @@ def _create_job(world, job):
         return None
     number = world.copying.number + 1
     return world.alter(
-        "copying", job="suspended", number=number, switch=job.switch_uid, token=job.token
+        "copying", job="suspended", number=number, switch=job.switch_uid, token=job.token,
+        method=job.method,
+    )  # fmt: skip
+
+
+def _create_claim(world, claim):
+    if world.cluster.destination:
+        return None
+    made = dataclasses.replace(
+        world.made,
+        claims=world.made.claims + 1,
+        source="/".join(claim.data_source or ()),
+        token=claim.token,
+        bound=False,
+        refused=False,
+        foreign=False,
+        leaving=False,
+        overdue=False,
     )
+    return world.change(made=made).alter("cluster", destination=True)
+
+
+def _create_snapshot(world, snapshot):
+    """The name is that of one attempt."""
+    if world.made.snapshot:
+        return None
+    number = world.made.snapshots + 1
+    return world.alter(
+        "made", snapshot="taking", snapshots=number, of=(snapshot.switch_uid, snapshot.token),
+        torn=False, going=False,
+    )  # fmt: skip
 
 
 def _start_job(world, uid):
@@ -222,7 +270,8 @@ def _delete_job(world, uid):
     if not _is_there(world, uid):
         return None
     copying = world.copying
-    return world.change(copying=Copying(leftover=copying.alive, number=copying.number))
+    left = Copying(leftover=copying.alive, number=copying.number, method=copying.method)
+    return world.change(copying=left)
 
 
 def _is_there(world, uid):
@@ -230,12 +279,17 @@ def _is_there(world, uid):
 
 
 def _set_position(world, meta, position):
-    """The CRD's rules: nothing follows Source, and none after Destination was ordered."""
+    """The CRD's rules: nothing follows Source, and none after Destination was ordered.
+
+    Nor is Destination asked for without a claim.
+    """
     switch = world.switch
     if switch is None or switch.uid != meta.uid:
         return None
     if switch.wanted is position:
         return world
+    if position is Position.DESTINATION and not switch.named:
+        return None
     refused = switch.node is not None and switch.node.refused is True
     past = switch.order is Order.DESTINATION and not refused
     if switch.wanted is Position.SOURCE or (position is Position.SOURCE and past):

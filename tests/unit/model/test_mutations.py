@@ -9,17 +9,43 @@ from detour_agent.domain.situation import PathImage
 from detour_agent.domain.step import Action
 from detour_agent.steps import commit
 from detour_crds.attachment_switch import Stage
-from detour_operator.compute_side import cancelling, start, strategy, switching
+from detour_crds.volume_migration import Phase
+from detour_operator.compute_side import (
+    cancelling,
+    declaring,
+    offline,
+    start,
+    stopped,
+    strategy,
+    superseded,
+    switching,
+)
 from detour_operator.compute_side.observation import Proof
-from detour_operator.storage_side import copying, going_back
+from detour_operator.storage_side import by_storage, copying, discarding, going_back
+from detour_operator.storage_side.actions import DeleteClaim, NameDestination
+from detour_operator.storage_side.decision import Decision
 from unit.model import ends, events, families
 from unit.model.explore import Family, explore
+from unit.model.facts import D
 from unit.model.parts import REAL, Parts
+
+pytestmark = pytest.mark.thorough
 
 CANCEL = Family(wishes=families.CANCELS, crashes=False)
 CRASHES = Family(wishes=families.CANCELS)
 PLAIN = Family(crashes=False)
 BROKEN = Family(accidents=families.FAILURES, faults=1, crashes=False)
+LOST = families.quick("the guest is lost")
+LOST_MIRROR = Family(
+    accidents=(events.mirror_breaks_off, *families.LOST_GUEST), faults=2, crashes=False
+)
+LOST_COMMIT = Family(
+    wishes=families.CANCELS,
+    accidents=(events.commit_breaks_off, *families.LOST_GUEST),
+    faults=2,
+    crashes=False,
+)
+STOPPED = families.quick("stopped, and cancel")
 COMMIT_FAILS = families.quick("the commit fails")
 
 
@@ -50,6 +76,19 @@ def without_proof(seen):
     return LOCK(dataclasses.replace(seen, proof=proven))
 
 
+def at_once(_, claim, phase, also):
+    """A claim is deleted by whoever takes it for left over."""
+    delete = () if claim.deleting else (DeleteClaim(claim.name, claim.uid),)
+    return Decision(phase=phase, actions=(*also, *delete))
+
+
+def by_name_alone(_, switch):
+    """Whatever has the claim's name by now is taken for the copy."""
+    if not by_storage.is_late(switch):
+        return None
+    return Decision(phase=Phase.MERGING, actions=(NameDestination(switch.meta, D),))
+
+
 OPERATOR = {
     "order before the lock is proven": (
         PLAIN,
@@ -76,6 +115,16 @@ OPERATOR = {
         (switching, "noted_by_kubevirt", nothing),
         {"kubevirt_does_not_move_the_volume"},
     ),
+    "the manifest changed before KubeVirt noted the instance": (
+        Family(families.IN_GIT, crashes=False),
+        (declaring, "noted_by_kubevirt", nothing),
+        {"kubevirt_does_not_move_the_volume"},
+    ),
+    "unlock before the source is marked": (
+        PLAIN,
+        (superseded, "mark_source", nothing),
+        {"a_stale_source_is_marked"},
+    ),
     "unlock with the fence open": (
         PLAIN,
         (switching, "close_fence", nothing),
@@ -91,10 +140,30 @@ OPERATOR = {
         (cancelling, "_wait_for_node", nothing),
         {"lock_comes_off_last"},
     ),
+    "a guest that stopped goes forward before the copy is whole": (
+        LOST,
+        (stopped, "_goes_forward", lambda _: True),
+        {"order_destination_needs_the_instance", "no_write_is_lost"},
+    ),
+    "the machine is handed over before the order": (
+        STOPPED,
+        (offline, "_frozen", offline._to_destination),
+        {"lets_nothing_open_the_wrong_image", "no_write_is_lost", "lock_comes_off_last"},
+    ),
     "a failed copy counts as copied": (
         PLAIN,
         (copying, "is_copied", lambda *_: True),
         {"no_write_is_lost", "destination_has_one_writer"},
+    ),
+    "a claim is named by its name alone": (
+        families.quick("the storage copies, and the claim is replaced"),
+        (by_storage, "naming", by_name_alone),
+        {"no_write_is_lost"},
+    ),
+    "a claim is deleted before it is given up": (
+        families.COMPLETE["torn look, the storage fails"],
+        (discarding, "discard", at_once),
+        {"a_destination_in_use_is_not_deleted"},
     ),
     "copied while a copier lives": (
         dataclasses.replace(PLAIN, late=True),
@@ -133,6 +202,13 @@ AGENT = {
     "commit pivot without the journal": (CANCEL, instead("C6", Action.COMMIT_PIVOT)),
     "commit by a path that is not looked at": (CANCEL, believes_the_path),
     "overlay removed before the commit": (CANCEL, instead("C1", Action.DISCARD)),
+    "a pivot that was not seen counts": (LOST_MIRROR, instead("D5", Action.JOURNAL, Stage.DONE)),
+    "a commit that was not seen counts": (
+        LOST_COMMIT,
+        instead("D7", Action.JOURNAL, Stage.CANCELLED),
+    ),
+    "an overlay is taken for merged": (LOST, instead("D12", Action.JOURNAL, Stage.CANCELLED)),
+    "a merge forward is left out": (LOST, instead("D11", Action.JOURNAL, Stage.DONE)),
 }
 
 

@@ -12,7 +12,9 @@ from unit.model.facts import (
     Images,
     Instance,
     Machine,
+    Made,
     Migration,
+    Nodes,
     Qemu,
     Switch,
     facts,
@@ -32,8 +34,13 @@ CANDIDATES = {
     Stage.CANCEL: (Top.OVERLAY,),
     Stage.COMMITPIVOT: (Top.OVERLAY, Top.SOURCE),
     Stage.CANCELLED: (Top.SOURCE,),
+    Stage.OFFLINE_FINISH: (Top.OVERLAY,),
+    Stage.OFFLINE_COMMIT: (Top.OVERLAY, Top.SOURCE),
 }
-"""The images that hold every acknowledged write, as the record says; an intent names two."""
+"""The images that hold every acknowledged write, as the record says; an intent names two.
+
+So does a commit of an overlay that QEMU may never have been told of: it is empty then.
+"""
 
 
 @facts
@@ -64,6 +71,8 @@ class World:
     instance: Instance = Instance()
     cluster: Cluster = Cluster()
     copying: Copying = Copying()
+    made: Made = Made()
+    nodes: Nodes = Nodes()
     disk: Disk = Disk()
     qemu: Qemu = Qemu()
     images: Images = Images()
@@ -135,12 +144,23 @@ class World:
         refused = self.switch.node is not None and self.switch.node.refused is True
         return self.order is not Order.DESTINATION or refused
 
+    def admits_declaration(self):
+        """Of the machine's manifest, by whoever keeps it: that it names the destination."""
+        if self.switch is None or not self.machine.in_git or self.machine.claim == D:
+            return False
+        handover, report = self.switch.compute.handover, self.switch.report
+        reached = self.order is Order.DESTINATION and report.reached is Order.DESTINATION
+        left = handover is Handover.NOT_PERMITTED and reached
+        return self.cluster.heard and (handover is Handover.WAITING or left)
+
     # What opens which image.
 
     def start_guest(self, named, **instance):
         """A new QEMU, in a new launcher, on what a claim holds."""
         here = self.alter("cluster", launcher=self.cluster.launcher + 1, holder="")
         here = here.change(qemu=Qemu(top=TOP[named]))
+        # Wherever it starts is the guest's node from now on.
+        here = here.alter("nodes", first="heard", given_up=False, launcher=True, stale=None)
         return here.alter("instance", **instance)
 
 

@@ -19,6 +19,7 @@ class Request:
     path: str
     headers: Any
     body: Any
+    connection: Any = None
 
 
 @dataclasses.dataclass
@@ -57,7 +58,11 @@ def serving(answer):
         def _answer(self):
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             request = Request(
-                self.command, self.path, self.headers, json.loads(body) if body else None
+                self.command,
+                self.path,
+                self.headers,
+                json.loads(body) if body else None,
+                self.client_address,
             )
             server.asked.append(request)
             code, told = server.answer(request)

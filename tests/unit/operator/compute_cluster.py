@@ -32,6 +32,10 @@ class Cluster:
             MACHINE: samples.machine(updateVolumesStrategy="Migration"),
             INSTANCE: samples.instance(),
             f"{NS}/pods/launcher": launcher,
+            "/api/v1/nodes/node-1": {
+                "status": {"conditions": [{"type": "Ready", "status": "True"}]}
+            },
+            NS: {"metadata": {"name": "ns"}, "status": {"phase": "Active"}},
             f"{NS}/persistentvolumeclaims/old": samples.claim("old"),
             f"{NS}/persistentvolumeclaims/new": samples.claim("new"),
             SWITCH: {

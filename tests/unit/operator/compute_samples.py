@@ -66,7 +66,12 @@ def disk(name):
 
 def claim(name, **spec):
     return {
-        "metadata": {"name": name, "uid": f"{name}-uid"},
+        "metadata": {
+            "name": name,
+            "namespace": "ns",
+            "uid": f"{name}-uid",
+            "resourceVersion": "1",
+        },
         "spec": {"volumeMode": "Filesystem", "accessModes": ["ReadWriteOnce"], **spec},
     }
 

@@ -17,6 +17,7 @@ from detour_crds.attachment_switch import (
 )
 from detour_crds.volume_migration import VirtualMachineRef
 from detour_operator.compute_side.observation import (
+    Budget,
     Claim,
     Instance,
     Machine,
@@ -69,11 +70,22 @@ SEEN = Observation(
     ),
     launcher=Pod(name="launcher", uid="launcher-uid", node="n"),
     holder=Pod(name="holder", uid="holder-uid", owner="launcher-uid", claims=("new",)),
+    budget=Budget(name="detour-move", uid="budget-uid", instance="vmi-uid"),
     source_claim=Claim(name="old", uid="old-uid"),
     destination_claim=Claim(name="new", uid="new-uid"),
     proof=Proof(bites=True),
     permitted=True,
 )
+
+
+MARKED = dataclasses.replace(SEEN.source_claim, superseded_for="vm/data", superseded_by="new")
+"""The source claim once it is marked as stale."""
+OVERLAY = {"order": Order.OVERLAY}
+MIRRORED = {"order": Order.MIRRORED}
+ORDERED = {"order": Order.DESTINATION, "handover": Handover.INSTANCE}
+BACK = {"order": Order.SOURCE}
+ON_NEW = {"claim": "new"}
+WANTED = {"wanted": Position.DESTINATION, "position": Position.FROZEN}
 
 
 def seen(
@@ -86,6 +98,7 @@ def seen(
     machine=None,
     instance=None,
     holder=None,
+    budget=None,
     **facts,
 ):
     """The observation with changes; ``compute`` and ``node`` are changes of what was recorded."""
@@ -100,7 +113,7 @@ def seen(
         spec=dataclasses.replace(SWITCH.spec, position=wanted),
         **(switch or {}),
     )
-    parts = {"machine": machine, "instance": instance, "holder": holder}
+    parts = {"machine": machine, "instance": instance, "holder": holder, "budget": budget}
     for name, changes in parts.items():
         if isinstance(changes, dict):
             facts[name] = dataclasses.replace(getattr(SEEN, name), **changes)

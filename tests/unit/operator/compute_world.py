@@ -8,6 +8,7 @@ lock, an operator that stalls before a write and wakes up later, and a few accid
 import dataclasses
 from enum import Enum
 
+from detour_crds import attachment_switch as crds
 from detour_crds.attachment_switch import (
     AttachmentSwitchSpec,
     AttachmentSwitchStatus,
@@ -29,6 +30,7 @@ from detour_operator.compute_side.decisions import decide
 S, D = "old", "new"
 FINAL = "Succeeded"
 NOTHING = Compute()
+BUDGET = observation.Budget(name="budget", uid="budget", instance="vmi")
 
 
 class Stage(Enum):
@@ -52,6 +54,19 @@ REACHED = {
     Stage.CLEAN: Order.DESTINATION,
     Stage.CANCELLED: Order.SOURCE,
 }
+JOURNAL = {
+    Stage.NONE: crds.Stage.NONE,
+    Stage.DONE: crds.Stage.DONE,
+    Stage.CLEAN: crds.Stage.DONE,
+    Stage.CANCELLED: crds.Stage.CANCELLED,
+}
+CREATIONS = (
+    actions.CreateHolder,
+    actions.CreateOverlayClaim,
+    actions.CreateOverlayPod,
+    actions.CreateFinisher,
+    actions.CreateBudget,
+)
 OPEN = (Stage.NONE, Stage.OVERLAY, Stage.MERGING, Stage.READY, Stage.FAILED, Stage.REFUSED)
 
 
@@ -88,11 +103,16 @@ class World:
     alive: bool = True
     restarted: bool = False
     paused: bool = False
+    marked: bool = False
     live_migration: bool = False
     holder: str = ""
+    finisher: tuple[str, ...] = ()
+    budget: bool = False
     # the API server and the operators
     permitted: bool = True
     heard_of_lock: bool = False
+    ending: bool = False
+    may_end: bool = False
     late: Late | None = None
     accidents: int = 0
 
@@ -105,11 +125,9 @@ class World:
         return self.position in (Position.SOURCE, Position.DESTINATION) and not self.compute.locked
 
     @property
-    def stopped(self) -> bool:
-        """The guest stopped in the middle: everything waits for a person, under lock."""
-        ends = (Stage.DONE, Stage.CLEAN, Stage.CANCELLED)
-        in_the_middle = self.order is not Order.NONE and self.told not in ends
-        return in_the_middle and not self.qemu and bool(self.compute.locked)
+    def let_go(self) -> bool:
+        """The end without a finisher, which cannot be made any more."""
+        return self.ended and self.order is not Order.NONE and self.compute.node is None
 
     def node(self) -> Node | None:
         if self.told is None or not self.compute.token:
@@ -117,6 +135,7 @@ class World:
         failed = self.told is Stage.FAILED
         return Node(
             token=self.compute.token,
+            stage=JOURNAL.get(self.told, crds.Stage.OVERLAY),
             reached=REACHED.get(self.told, Order.OVERLAY),
             refused=self.told is Stage.REFUSED,
             qemu=Qemu.RUNNING if self.told_qemu else Qemu.GONE,
@@ -145,7 +164,9 @@ class World:
             ),
         )
         nothing = observation.Nothing.ABSENT
-        proof = observation.Proof(bites=self.heard_of_lock, reason="LockNotEffective")
+        proof = observation.Proof(
+            bites=self.heard_of_lock, namespace_ends=self.ending, reason="LockNotEffective"
+        )
         asked = self.order is Order.MIRRORED and self.compute.handover is Handover.PENDING
         return observation.Observation(
             switch=switch,
@@ -164,12 +185,19 @@ class World:
             ),
             launcher=observation.Pod(name="launcher", uid="launcher", node="n"),
             holder=self._holder() if self.holder else nothing,
-            source_claim=observation.Claim(name=S, uid=S),
+            finisher=self._finisher() if self.finisher else nothing,
+            budget=BUDGET if self.budget else nothing,
+            source_claim=self._source(),
             destination_claim=observation.Claim(name=D, uid=D),
             live_migrations=("vmim",) if self.live_migration else (),
             proof=proof if self.compute.locked else nothing,
             permitted=self.permitted if asked else nothing,
+            namespace_ends=self.ending,
         )
+
+    def _source(self) -> observation.Claim:
+        disk, by = ("vm/data", D) if self.marked else (None, None)
+        return observation.Claim(name=S, uid=S, superseded_for=disk, superseded_by=by)
 
     def _holder(self) -> observation.Pod:
         return observation.Pod(
@@ -180,9 +208,14 @@ class World:
             claims=(D,),
         )
 
+    def _finisher(self) -> observation.Pod:
+        return observation.Pod(name="finisher", uid=",".join(self.finisher), claims=self.finisher)
+
     # What the operator does.
 
-    def act(self, action: actions.Action) -> "World":  # noqa: C901 - one line per action
+    def act(self, action: actions.Action) -> "World":  # noqa: C901, PLR0912 - one line each
+        if self.ending and isinstance(action, CREATIONS):
+            return self
         match action:
             case actions.AddFinalizer():
                 return self._switch(finalizer=True)
@@ -200,6 +233,16 @@ class World:
                 return self if self.holder else dataclasses.replace(self, holder="pending")
             case actions.DeleteHolder():
                 return dataclasses.replace(self, holder="")
+            case actions.CreateFinisher(source, destination):
+                claims = (source, destination) if destination else (source,)
+                return dataclasses.replace(self, finisher=self.finisher or claims)
+            case actions.DeleteFinisher(uid):
+                same = uid == ",".join(self.finisher)
+                return dataclasses.replace(self, finisher=()) if same else self
+            case actions.CreateBudget():
+                return dataclasses.replace(self, budget=True)
+            case actions.DeleteBudget():
+                return dataclasses.replace(self, budget=False)
             case actions.HandInstance(old, new):
                 assert self.instance == old
                 assert self.fence
@@ -209,6 +252,8 @@ class World:
             case actions.HandMachine(_, new, live):
                 strategy = "Migration" if live else self.strategy
                 return self._on("machine", machine=new, strategy=strategy)
+            case actions.MarkSuperseded():
+                return self._on("source", marked=True)
 
     def publish(self, status: AttachmentSwitchStatus) -> "World":
         compute = status.compute or Compute()
@@ -228,11 +273,13 @@ class World:
     # What everybody else does.
 
     def agent(self) -> set["World"]:
-        """One step of the node agent: forward, or a report."""
+        """One step of the node agent: forward, or a report; of a switch of its node alone."""
         found = set()
+        if self.let_go:
+            return found
         if self.compute.token and (self.told, self.told_qemu) != (self.stage, self.qemu):
             found.add(self._switch(told=self.stage, told_qemu=self.qemu))
-        stage = forward(self) if self.qemu or self.stage is Stage.DONE else None
+        stage = forward(self) if self.qemu or self.stage is Stage.DONE else finish(self)
         if stage is not None:
             found.add(dataclasses.replace(self, stage=stage))
         return found
@@ -250,6 +297,11 @@ class World:
             found.add(self._on("instance", paused=False))
         if not self.alive and self.qemu:
             found.add(dataclasses.replace(self, qemu=False))
+        if self.ending and self.finisher:
+            found.add(dataclasses.replace(self, finisher=()))
+        if self.ending and not self.deleting and not self.gone:
+            deleted = self._switch(deleting=True, gone=not self.finalizer)
+            found.add(deleted)
         waits_for_restart = (
             self.compute.handover is Handover.NOT_PERMITTED
             and self.position is Position.DESTINATION
@@ -261,8 +313,10 @@ class World:
         return found
 
     def caller(self) -> set["World"]:
-        """Destination once frozen; a cancel, or the object deleted, while the API admits it."""
+        """Destination once frozen; a cancel, or a deletion, while the API admits it."""
         found = set()
+        if self.may_end and not self.ending and not self.ended and self.late is None:
+            found.add(dataclasses.replace(self, ending=True))
         if self.position is Position.FROZEN and self.wanted is Position.FROZEN:
             found.add(self._switch(wanted=Position.DESTINATION))
         admitted = self.order is not Order.DESTINATION or self.told is Stage.REFUSED
@@ -316,6 +370,21 @@ def forward(world: World) -> Stage | None:
     return steps.get((stage, order))
 
 
+def finish(world: World) -> Stage | None:
+    """The same for a guest that is gone: only on the claims of a finisher that was recorded."""
+    if world.stage is Stage.NONE and world.order is Order.SOURCE:
+        return Stage.CANCELLED
+    recorded = world.compute.finisher_pod
+    held = recorded is not None and recorded.uid == ",".join(world.finisher)
+    if not held or world.stage not in OPEN:
+        return None
+    if world.order is Order.SOURCE:
+        return Stage.CANCELLED
+    if world.order is Order.DESTINATION and D in world.finisher:
+        return Stage.DONE if world.stage is not Stage.REFUSED else None
+    return None
+
+
 def truth(stage: Stage) -> str:
     """The image that holds the guest's data."""
     if stage in (Stage.NONE, Stage.CANCELLED):
@@ -332,6 +401,10 @@ WRITES_TO = {
     actions.HandInstance: "instance",
     actions.FinishInstance: "instance",
     actions.CreateHolder: "holder",
+    actions.CreateFinisher: "finisher",
+    actions.DeleteFinisher: "finisher",
+    actions.CreateBudget: "budget",
+    actions.MarkSuperseded: "source",
 }
 
 

@@ -1,7 +1,7 @@
 """A small world around the storage side: durable facts, and everything that can happen to them.
 
-The compute side, the copier and the user are played here by what they may do at any moment. Times
-stand still, so that two worlds that differ in nothing else are the same one.
+The compute side, the copier and the user are played here by what they may do at any moment; in
+``unit.model`` they are the real ones.
 """
 
 import dataclasses
@@ -20,9 +20,9 @@ from detour_crds.attachment_switch import (
 from detour_crds.conditions import Condition, MigrationCondition, Status, find
 from detour_crds.names import MIGRATION_FINALIZER
 from detour_crds.volume_migration import (
-    ClaimTemplate,
     Destination,
     Phase,
+    Verify,
     VirtualMachineRef,
     VolumeMigrationSpec,
     VolumeMigrationStatus,
@@ -30,18 +30,11 @@ from detour_crds.volume_migration import (
 from detour_operator.reconcile.objects import Meta
 from detour_operator.storage_side import actions
 from detour_operator.storage_side.decisions import decide
-from detour_operator.storage_side.observation import (
-    Observation,
-    SeenClaim,
-    SeenCopier,
-    SeenJob,
-    SeenSwitch,
-    SeenVirtualMachine,
-    Surroundings,
-)
+from detour_operator.storage_side.observation import Observation, SeenSwitch
 from detour_operator.storage_side.status import status
+from unit.operator import storage_seen
+from unit.operator.storage_seen import NOW
 
-NOW = "2026-01-01T00:00:00Z"
 UID = "11112222-aaaa"
 SWITCH_UID = "33334444-bbbb"
 TOKEN = f"{SWITCH_UID[:8]}-1"
@@ -51,20 +44,7 @@ SOURCE, DESTINATION = "source", "destination"
 
 def claim(name, **changes):
     """A bound filesystem claim of 1 KiB."""
-    plain = SeenClaim(
-        name=name,
-        uid=name,
-        phase="Bound",
-        deleting=False,
-        block=False,
-        access_modes=("ReadWriteOnce",),
-        storage_class="fast",
-        request="1Ki",
-        requested=SIZE,
-        capacity=SIZE,
-        created_for=None,
-    )
-    return dataclasses.replace(plain, **changes)
+    return storage_seen.claim(name, SIZE, **changes)
 
 
 def condition(kind, is_true, reason="Because", message="it is so"):
@@ -78,7 +58,7 @@ class Switch:
     """The switch and its compute side: ``at`` is where the attachment is."""
 
     wanted: Position = Position.FROZEN
-    at: str = "new"  # new, refused, frozen, mirrored, ordered, destination, source
+    at: str = "new"  # new, refused, locked, frozen, mirrored, ordered, destination, source
     deleting: bool = False
 
     def seen(self):
@@ -101,6 +81,7 @@ class Switch:
                 position=position,
                 conditions=(
                     condition("Accepted", self.at != "refused", "InstanceNotRunning"),
+                    condition("Locked", self.at == "locked" or frozen),
                     condition("SourceFrozen", frozen),
                     condition("SourceReleased", self.at == "destination"),
                     condition("Ready", self.at == "destination", "Cancelled"),
@@ -111,6 +92,7 @@ class Switch:
                     node="node",
                     order=order,
                     source_claim=ObjectRef(name=SOURCE, uid=SOURCE),
+                    destination_claim=ObjectRef(name=DESTINATION, uid=DESTINATION),
                 ),
                 node=Node(
                     token=TOKEN,
@@ -121,26 +103,40 @@ class Switch:
         )
 
 
-SPEC = VolumeMigrationSpec(
-    virtual_machine=VirtualMachineRef(name="vm"),
-    volume="data",
-    destination=Destination(claim_template=ClaimTemplate(name=DESTINATION)),
+SPEC = storage_seen.spec(DESTINATION)
+ONTO_CLAIM = dataclasses.replace(SPEC, destination=Destination(claim_name=DESTINATION))
+OVERWRITE = dataclasses.replace(
+    SPEC, destination=Destination(claim_name=DESTINATION, overwrite=True)
+)
+CREATIONS = (
+    actions.CreateClaim,
+    actions.CreateSwitch,
+    actions.CreateJob,
+    actions.CreateSnapshot,
 )
 NOTHING_YET = VolumeMigrationStatus()
 
 
 @dataclasses.dataclass(frozen=True)
 class World:
-    """Durable facts; ``job`` is running, complete, failed or deleted (its pod may live)."""
+    """Durable facts; ``job`` is running, complete, failed or deleted (its pod may live).
+
+    ``looks``: that Job only looks. ``data`` is whose data the destination holds: nobody's,
+    somebody else's (``foreign``) or what a copier has written (``ours``).
+    """
 
     spec: VolumeMigrationSpec = SPEC
     status: VolumeMigrationStatus = NOTHING_YET
     deleting: bool = False
     finalizer: bool = False
     gone: bool = False
+    ending: bool = False
+    may_end: bool = False
     claim: bool = False
     switch: Switch | None = None
     job: str = ""
+    looks: bool = False
+    data: str = ""
     copier: bool = False
     whole: bool = False
     vm: str = SOURCE
@@ -154,9 +150,12 @@ class World:
             "hold": self.spec.hold,
             "deleting": self.deleting,
             "gone": self.gone,
+            "ending": self.ending,
             "claim": self.claim,
             "copier": self.copier,
             "whole": self.whole,
+            "looks": self.looks,
+            self.data: bool(self.data),
         }
         told = ",".join(name for name, is_so in facts.items() if is_so)
         return f"{self.status.phase or 'New'} switch={at} job={self.job} {told}"
@@ -177,37 +176,21 @@ class World:
             status=self.status,
             switch=self.switch.seen() if self.switch else None,
             surroundings=None if self.switch else self.surroundings(),
-            jobs=self.seen_jobs(),
-            copiers=(SeenCopier(name="pod", ended=False),) if self.copier else (),
+            jobs=storage_seen.jobs(
+                "" if self.job == "deleted" else self.job,
+                *("job", SWITCH_UID, TOKEN),
+                verify=Verify.NONE if self.looks else self.spec.copy.verify,
+                looks=self.looks,
+            ),
+            copiers=storage_seen.copiers(self.copier),
+            namespace_ends=self.ending,
         )
 
     def surroundings(self):
         made = claim(DESTINATION, phase="Pending", capacity=None, created_for=UID)
-        return Surroundings(
-            virtual_machine=SeenVirtualMachine(name="vm", uid="vm", claims={"data": self.vm}),
-            source=claim(self.vm),
-            destination=made if self.claim else None,
-            storage_class_exists=True,
-            template_bytes=None,
-            destination_users=(),
-        )
-
-    def seen_jobs(self):
-        if self.job in ("", "deleted"):
-            return ()
-        return (
-            SeenJob(
-                name="job",
-                uid="job",
-                deleting=False,
-                switch_uid=SWITCH_UID,
-                token=TOKEN,
-                finished=self.job in ("complete", "failed"),
-                failed=self.job == "failed",
-                failure_reason="BackoffLimitExceeded",
-                failure_message="it failed too often",
-            ),
-        )
+        if self.spec.destination.claim_name:
+            made = claim(DESTINATION)
+        return storage_seen.surroundings(claim(self.vm), made if self.claim else None)
 
     def passes(self):
         """What one pass leaves behind, ended by a crash after each of its effects, or whole."""
@@ -223,6 +206,7 @@ class World:
     def after(self, action):
         """The world after one effect; what the API refuses changes nothing."""
         change = dataclasses.replace
+        assert not (self.ending and isinstance(action, CREATIONS)), action
         match action:
             case actions.AddFinalizer():
                 return change(self, finalizer=True)
@@ -233,9 +217,11 @@ class World:
             case actions.CreateSwitch():
                 return self if self.switch else change(self, switch=Switch())
             case actions.CreateJob():
-                return self if self.job else change(self, job="running", whole=False)
+                if self.job:
+                    return self
+                return change(self, job="running", looks=action.look, whole=False)
             case actions.DeleteJob():
-                return change(self, job="deleted" if self.copier else "")
+                return change(self, job="deleted" if self.copier else "", looks=False)
             case actions.SetPosition(_, position):
                 return self.asked(position)
         raise AssertionError(action)
@@ -249,19 +235,36 @@ class World:
 
     def fair(self):
         """What the others do sooner or later."""
-        return {*self.compute_side(), *self.copying()} - {self}
+        return {*self.compute_side(), *self.copying(), *self.namespace()} - {self}
+
+    def namespace(self):
+        """What is in a namespace that is being deleted is deleted too."""
+        if self.ending and not self.deleting:
+            yield dataclasses.replace(self, deleting=True, gone=not self.finalizer)
+        if self.ending and self.switch and not self.switch.deleting:
+            gone = dataclasses.replace(self.switch, deleting=True)
+            yield dataclasses.replace(self, switch=gone)
+        if self.ending and self.copier:
+            yield dataclasses.replace(self, copier=False)
 
     def compute_side(self):
         if self.switch is None:
             return
         switch, back = self.switch, self.switch.wanted is Position.SOURCE or self.switch.deleting
         forward = switch.wanted is Position.DESTINATION
-        steps = {"refused": ["new"], "new": ["frozen"], "ordered": ["destination"]}
+        steps = {
+            "refused": ["new"],
+            "new": ["locked"],
+            "locked": ["frozen"],
+            "ordered": ["destination"],
+        }
         if forward:
             steps |= {"frozen": ["mirrored"], "mirrored": ["ordered"]}
         nexts = steps.get(switch.at, [])
-        if back and switch.at in ("new", "refused", "frozen", "mirrored"):
+        if back and switch.at in ("new", "refused", "locked", "frozen", "mirrored"):
             nexts = ["source"]
+        if self.ending and switch.at == "ordered":  # let go, if its guest has stopped
+            nexts = [*nexts, "source"]
         for at in nexts:
             vm = DESTINATION if at == "destination" else self.vm
             moved = dataclasses.replace(switch, at=at)
@@ -270,11 +273,14 @@ class World:
             yield dataclasses.replace(self, switch=None)
 
     def copying(self):
-        if self.job == "running":
-            if self.copier:
-                yield dataclasses.replace(self, job="complete", copier=False, whole=True)
-            else:
-                yield dataclasses.replace(self, copier=True, whole=False)
+        if self.job == "running" and self.looks and self.copier:
+            found = "failed" if self.data else "complete"
+            yield dataclasses.replace(self, job=found, copier=False)
+        elif self.job == "running" and self.copier:
+            yield dataclasses.replace(self, job="complete", copier=False, whole=True)
+        elif self.job == "running" and not self.ending:
+            data = self.data if self.looks else "ours"
+            yield dataclasses.replace(self, copier=True, whole=False, data=data)
         if self.job == "deleted":
             yield dataclasses.replace(self, job="", copier=False)
 
@@ -288,6 +294,8 @@ class World:
             worlds.add(dataclasses.replace(self, spec=dataclasses.replace(spec, cancel=True)))
         if spec.hold:
             worlds.add(dataclasses.replace(self, spec=dataclasses.replace(spec, hold=False)))
+        if self.may_end and not self.ending:
+            worlds.add(dataclasses.replace(self, ending=True))
         if not self.deleting:
             worlds.add(dataclasses.replace(self, deleting=True, gone=not self.finalizer))
         if switch and not switch.deleting:
@@ -309,6 +317,8 @@ class World:
     def check(self):
         """What must be so in every world that can be reached."""
         switch = self.switch
+        if self.data == "ours" and self.spec.destination == ONTO_CLAIM.destination:
+            assert self.status.empty_claim_uid, "written to before it was known to be empty"
         if self.copier:
             assert switch is None or switch.wanted is Position.FROZEN, "a copier outlived its time"
             assert self.ended() is None
@@ -316,6 +326,9 @@ class World:
             assert self.whole, "completed without a whole copy"
             assert self.status.copied is not None
             assert self.status.copied.token == TOKEN
+            assert self.status.copied.verified or self.spec.copy.verify is Verify.NONE
+        if self.looks and self.copier:
+            assert self.data != "ours", "its own half copy would be taken for somebody's data"
         if self.job == "running":
             assert self.status.start_time, "copied before the freeze was recorded"
         if self.ended() is Status.TRUE:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from detour_operator.compute_side.holder import Holder, holder_name, manifest
+from detour_operator.compute_side.holder import Holder, holder_budget, holder_name, manifest
 
 HOLDER = {
     "namespace": "ns",
@@ -61,6 +61,13 @@ def test_it_holds_the_destination_writable():
     assert mount == {"name": "destination", "mountPath": "/detour/destination"}
 
 
+def test_it_holds_a_device_as_one():
+    (container,) = made(block=True)["spec"]["containers"]
+    assert "volumeMounts" not in container
+    (device,) = container["volumeDevices"]
+    assert device == {"name": "destination", "devicePath": "/dev/detour-destination"}
+
+
 @pytest.mark.parametrize(
     ("level", "options"), [("s0:c1,c2", {"level": "s0:c1,c2"}), ("", None)], ids=["on", "off"]
 )
@@ -72,3 +79,14 @@ def test_it_has_the_guests_selinux_level(level, options):
 def test_a_name_too_long_for_a_label_is_no_label():
     assert made()["metadata"]["labels"]["detour.dev/switch"] == "move"
     assert "detour.dev/switch" not in made(switch="m" * 64)["metadata"]["labels"]
+
+
+def test_its_budget_selects_it_and_goes_with_it():
+    of = Holder(**HOLDER)
+    budget = holder_budget(of)
+    labels = budget["spec"]["selector"]["matchLabels"]
+    assert labels.items() <= made()["metadata"]["labels"].items()
+    assert budget["metadata"]["ownerReferences"] == made()["metadata"]["ownerReferences"]
+    later = holder_budget(Holder(**{**HOLDER, "launcher_uid": "another"}))
+    assert later["metadata"]["name"] != budget["metadata"]["name"]
+    assert later["spec"] == budget["spec"]

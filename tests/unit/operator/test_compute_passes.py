@@ -1,9 +1,12 @@
 """Whole passes against an HTTP server: what is read, what is written, and by whom."""
 
+import itertools
+
 import pytest
 
-from detour_operator.compute_side import reconciler
+from detour_operator.adapters.api_servers import ApiServers, Servers
 from detour_operator.compute_side.holder import holder_name
+from detour_operator.compute_side.passes import ComputeSide
 from detour_operator.errors import Conflict, DetourError
 from detour_operator.settings import Settings
 from unit.operator.api_server import serving, status
@@ -19,7 +22,8 @@ class Driver:
     def __init__(self, cluster, server):
         self.cluster = cluster
         self.server = server
-        self.side = reconciler(server.api(), SETTINGS)
+        clock = itertools.count(step=5)  # time enough between two passes to try the lock again
+        self.side = ComputeSide(server.api(), SETTINGS, clock=lambda: float(next(clock)))
 
     def passes(self, count=20):
         """Passes until nothing changes any more; the last answer."""
@@ -54,8 +58,9 @@ class Driver:
 
 
 @pytest.fixture
-def driver():
+def driver(monkeypatch):
     cluster = Cluster()
+    monkeypatch.setattr(ApiServers, "find", lambda self: Servers((self._api,), 1))
     with serving(cluster.answer) as server:
         yield Driver(cluster, server)
 
@@ -97,6 +102,33 @@ def test_a_whole_move(driver):
     assert cluster.objects[MACHINE]["spec"]["updateVolumesStrategy"] == "Migration"
     assert condition(cluster, "Ready")["status"] == "True"
     assert HOLDER in cluster.objects, "it stays until the launcher ends"
+    stale = cluster.objects[f"{NS}/persistentvolumeclaims/old"]["metadata"]
+    assert stale["labels"] == {"detour.dev/superseded": "true"}
+    assert stale["annotations"] == {
+        "detour.dev/superseded-for": "web/data",
+        "detour.dev/superseded-by": "new",
+    }
+
+
+def test_a_move_onto_a_stale_claim_takes_its_mark_off_before_the_machine_names_it(driver):
+    cluster, path = driver.cluster, f"{NS}/persistentvolumeclaims/new"
+    cluster.objects[path]["metadata"] |= {
+        "labels": {"detour.dev/superseded": "true", "other": "kept"},
+        "annotations": {"detour.dev/superseded-for": "web/data"},
+    }
+    driver.mirrored()
+    shown = cluster.objects[INSTANCE]["status"]["volumeStatus"][1]
+    shown["persistentVolumeClaimInfo"]["claimName"] = "new"
+    cluster.report(reached="Destination")
+    driver.passes()
+    assert cluster.objects[path]["metadata"]["labels"] == {"other": "kept"}
+    assert cluster.objects[path]["metadata"]["annotations"] == {}
+    writes = [
+        request.path
+        for request in driver.server.asked
+        if request.method == "PATCH" and request.path in (path, MACHINE)
+    ]
+    assert writes.index(path) < len(writes) - 1 == len(writes) - 1 - writes[::-1].index(MACHINE)
 
 
 def test_only_the_instances_volumes_are_written_as_kubevirt(driver):

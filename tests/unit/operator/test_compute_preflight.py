@@ -7,11 +7,8 @@ import pytest
 from detour_crds.attachment_switch import DestinationClaim
 from detour_crds.conditions import Status, SwitchCondition, find
 from detour_crds.volume_migration import (
-    HandoverMode,
-    NearLimit,
     OverlayPlace,
     OverlaySpec,
-    WhenStopped,
 )
 from detour_operator.compute_side import preflight
 from detour_operator.compute_side.decisions import decide
@@ -21,6 +18,7 @@ from unit.operator.compute_switches import SEEN, seen
 UNTOUCHED = {
     "compute": {"token": None, "locked": False, "lock_proven": False, "strategy_before": None},
     "holder": Nothing.ABSENT,
+    "budget": Nothing.ABSENT,
 }
 
 
@@ -40,26 +38,13 @@ EARLIER = Rival(name="first", uid="0", created="2026-01-01T00:00:00Z")
 LATER = Rival(name="second", uid="0", created="2026-01-03T00:00:00Z")
 
 REFUSED = {
-    "overlay elsewhere": (
-        asked(overlay=OverlaySpec(where=OverlayPlace.CLAIM)),
-        "NotYetSupported",
-        "spec.overlay.where",
-    ),
-    "overlay limit": (asked(overlay=OverlaySpec(limit="1Gi")), "NotYetSupported", "limit"),
-    "throttle": (
-        asked(overlay=OverlaySpec(near_limit=NearLimit.THROTTLE)),
-        "NotYetSupported",
-        "nearLimit",
-    ),
-    "declared handover": (
-        asked(handover=HandoverMode.WAIT_FOR_DECLARED),
-        "NotYetSupported",
-        "spec.handover",
-    ),
-    "finish when stopped": (
-        asked(when_stopped=WhenStopped.FINISH),
-        "NotYetSupported",
-        "whenStopped",
+    "an overlay beside a block volume": (
+        dataclasses.replace(
+            asked(overlay=OverlaySpec(where=OverlayPlace.SOURCE_VOLUME)),
+            source_claim=Claim(name="old", uid="old-uid", volume_mode="Block"),
+        ),
+        "OverlayNeedsFilesystem",
+        "NodeLocal",
     ),
     "no machine": (found(machine=Nothing.ABSENT), "VirtualMachineNotFound", "vm"),
     "machine going": (found(machine={"deleting": True}), "VirtualMachineDeleting", "vm"),
@@ -69,7 +54,6 @@ REFUSED = {
     "restore": (found(machine={"restore": "r1"}), "RestoreInProgress", "r1"),
     "restart asked for": (found(machine={"state_change": True}), "StateChangeInProgress", "vm"),
     "restart required": (found(machine={"restart_required": True}), "RestartRequired", "restart"),
-    "stopped": (found(instance=Nothing.ABSENT), "NotYetSupported", "start it"),
     "starting": (found(instance={"phase": "Scheduled"}), "InstanceNotRunning", "Scheduled"),
     "ending": (found(instance={"deleting": True}), "InstanceNotRunning", "deleted"),
     "paused": (found(instance={"paused": True}), "InstancePaused", "unpause"),
@@ -103,8 +87,8 @@ REFUSED = {
     ),
     "block source": (
         found(source_claim=Claim(name="old", uid="old-uid", volume_mode="Block")),
-        "NotYetSupported",
-        "Filesystem",
+        "VolumeModeDiffers",
+        "Block",
     ),
     "another pod on the source": (found(source_users=("p1",)), "SourceClaimInUse", "p1"),
     "destination is the source": (

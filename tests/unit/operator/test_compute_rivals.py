@@ -34,6 +34,7 @@ def observe(pair, own, *, paused, refused):
         switch={"uid": str(own), "created": CREATED[own]},
         instance={"fence": TOKEN if pair[own].lock_proven else None, "paused": paused},
         holder=None if pair[own].lock_proven else Nothing.ABSENT,
+        budget=None if pair[own].lock_proven else Nothing.ABSENT,
         rivals=(rival,),
         proof=Proof(bites=True) if pair[own].locked else Nothing.ABSENT,
     )

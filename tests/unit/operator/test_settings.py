@@ -2,7 +2,7 @@
 
 import pytest
 
-from detour_operator.settings import from_environment
+from detour_operator.settings import Limits, from_environment
 
 LEAST = {
     "DETOUR_NAMESPACE": "detour",
@@ -32,6 +32,20 @@ def test_what_must_be_set(missing):
 def test_unknown_values_are_refused(name, value):
     with pytest.raises(ValueError, match=name):
         from_environment({**LEAST, name: value})
+
+
+def test_limits_of_time():
+    assert from_environment(LEAST).limits == Limits(
+        preparing=900, freezing=300, copying=900, merging=900
+    )
+    found = from_environment({**LEAST, "DETOUR_COPYING_SECONDS": "60"})
+    assert found.limits == Limits(copying=60)
+
+
+@pytest.mark.parametrize("value", ["29", "-1", "1.5", "soon"])
+def test_limits_that_make_no_sense(value):
+    with pytest.raises(ValueError, match="DETOUR_MERGING_SECONDS"):
+        from_environment({**LEAST, "DETOUR_MERGING_SECONDS": value})
 
 
 def test_impersonation_can_be_off():

@@ -4,14 +4,22 @@ import dataclasses
 
 import pytest
 
-from unit.operator.storage_world import World
+from detour_crds.volume_migration import CopySpec, Verify
+from unit.operator.storage_world import ONTO_CLAIM, OVERWRITE, World
 
 STARTS = {
     "a plain move": World(),
+    "a move whose namespace is deleted": World(may_end=True),
     "a move that holds": World(
         spec=dataclasses.replace(World().spec, hold=True),
     ),
+    "a move that is verified": World(
+        spec=dataclasses.replace(World().spec, copy=CopySpec(verify=Verify.CHECKSUM)),
+    ),
+    "onto an empty claim": World(spec=ONTO_CLAIM, claim=True),
+    "onto a claim that may be overwritten": World(spec=OVERWRITE, claim=True, data="foreign"),
 }
+REFUSED = World(spec=ONTO_CLAIM, claim=True, data="foreign")
 
 
 def explore(start):
@@ -28,7 +36,7 @@ def explore(start):
     return fair
 
 
-@pytest.fixture(params=STARTS, ids=str)
+@pytest.fixture(params=STARTS, ids=str, scope="module")
 def worlds(request):
     return explore(STARTS[request.param])
 
@@ -58,3 +66,11 @@ def test_from_every_world_the_move_comes_to_its_end(worlds):
 def test_both_ends_are_reached(worlds):
     ends = {world.status.phase for world in worlds if world.ended() is not None}
     assert ends == {"Succeeded", "Cancelled", "Failed"}
+
+
+def test_somebodys_data_is_never_written_over():
+    worlds = explore(REFUSED)
+    assert {world.data for world in worlds} == {"foreign"}
+    ends = {world.status.phase for world in worlds if world.ended() is not None}
+    assert ends == {"Cancelled", "Failed"}
+    assert any(world.looks and world.copier for world in worlds)

@@ -5,6 +5,7 @@ evaluated once for each.
 locked      the switch locks its virtual machine
 restarting  the guest is on the destination and waits for a restart, as the operator may not act as KubeVirt's controller:
             then only live migrations and changes of the volume are refused
+migration   whether Detour itself drives the switch, for the message alone
 */}}
 {{- define "detour.lock.variables" -}}
 - name: locked
@@ -13,12 +14,25 @@ restarting  the guest is on the destination and waits for a restart, as the oper
   expression: >-
     params.?status.?compute.?handover.orValue('') == 'NotPermitted'
     && params.?status.?position.orValue('') == 'Destination'
+# Any controller may drive a switch; Detour's own are owned by their VolumeMigrations.
+- name: migration
+  expression: params.metadata.?ownerReferences.orValue([]).exists(owner, owner.kind == 'VolumeMigration')
 - name: why
   expression: >-
     'its disk ' + params.spec.volume + ' is being moved by AttachmentSwitch ' + params.metadata.name
-    + ' (of the VolumeMigration of that name, if Detour made it). '
+    + (variables.migration ? ' of the VolumeMigration of that name. ' : ' of a storage controller. ')
     + (variables.restarting ? 'Restart the machine first: its instance still names the source.'
-    : 'Wait until that has ended, or cancel it with spec.cancel.')
+    : 'Wait until that has ended, or cancel it with '
+    + (variables.migration ? 'spec.cancel.' : 'spec.position Source of the AttachmentSwitch.'))
+{{- end }}
+
+{{/* The claims of the disk: the source, the destination once the caller has named it, and the overlay's if it has one. */}}
+{{- define "detour.lock.claims" -}}
+- name: claims
+  expression: >-
+    [params.?status.?compute.?sourceClaim.?name.orValue(''), params.?spec.?destination.?claimName.orValue(''),
+    params.?status.?compute.?overlayClaim.?name.orValue('')]
+    .filter(name, name != '')
 {{- end }}
 
 {{- define "detour.lock.binding" -}}

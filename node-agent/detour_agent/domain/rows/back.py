@@ -39,7 +39,11 @@ RULES = (
         lambda w, s: ON_CANCELLABLE(w, s) and cancel(w),
         journals("C1", Stage.CANCEL),
     ),
-    Rule("C2", lambda w, s: ON_CANCEL(w, s) and s.job in MIRRORING, does("C2", Action.ABORT)),
+    Rule(
+        "C2",
+        lambda w, s: ON_CANCEL(w, s) and s.job in (*MIRRORING, Job.LOST),
+        does("C2", Action.ABORT),
+    ),
     Rule(
         "C3",
         lambda w, s: ON_CANCEL(w, s) and cancel_idle(s) and s.path is PathImage.DESTINATION,

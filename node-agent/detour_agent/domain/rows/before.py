@@ -1,13 +1,12 @@
-"""What is asked before anything else: what could not be seen, and a guest that is gone (U, D)."""
+"""What is asked before anything else (U1), and a guest that is gone with nothing left to do."""
 
-from detour_agent.domain.conditions import gone, overlay_missing, unsure
+from detour_agent.domain.conditions import gone, unsure
 from detour_agent.domain.step import (
     Action,
     Rule,
     does,
     either,
     overlay_is_there,
-    stops,
 )
 from detour_crds.attachment_switch import Order, Qemu, Stage, Top
 
@@ -20,20 +19,6 @@ RULES = (
             or unsure(w, s)
         ),
         does("U1", Action.WAIT),
-    ),
-    Rule(
-        "U4",
-        lambda _w, s: (
-            s.qemu is Qemu.GONE
-            and s.stage not in (Stage.DONE, Stage.CANCELLED)
-            and not overlay_missing(s)
-        ),
-        does("U4", Action.REST),
-    ),
-    Rule(
-        "U5",
-        lambda _w, s: s.qemu is Qemu.GONE and overlay_missing(s),
-        stops("U5", "OverlayMissing"),
     ),
     Rule(
         "D9",

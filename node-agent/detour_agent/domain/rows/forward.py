@@ -1,4 +1,4 @@
-"""From the source over the overlay to the destination (L0 to L20)."""
+"""From the source over the overlay to the destination (L0 to L21)."""
 
 from detour_agent.domain.conditions import (
     EARLY,
@@ -108,7 +108,7 @@ RULES = (
     ),
     Rule(
         "L16",
-        lambda w, s: ON_PIVOT(w, s) and (cancel(w) or s.job in (Job.NONE, Job.MIRROR)),
+        lambda w, s: ON_PIVOT(w, s) and (cancel(w) or s.job in (Job.NONE, Job.MIRROR, Job.LOST)),
         journals("L16", Stage.MIRROR),
     ),
     Rule(
@@ -126,5 +126,10 @@ RULES = (
         "L20",
         lambda w, s: ON_DONE(w, s) and w.reported is Order.DESTINATION,
         either("L20", overlay_is_there, Action.REMOVE_OVERLAY, Action.REST),
+    ),
+    Rule(
+        "L21",
+        lambda w, s: ON_MIRROR(w, s) and not cancel(w) and s.job is Job.LOST,
+        does("L21", Action.ABORT),
     ),
 )

@@ -9,7 +9,7 @@ from detour_agent.domain.conditions import (
     on,
     sure,
 )
-from detour_agent.domain.situation import PathImage, Seen, Wanted
+from detour_agent.domain.situation import Job, PathImage, Seen, Wanted
 from detour_agent.domain.step import Action, Rule, Step, stops
 from detour_crds.attachment_switch import Order, Stage, Top
 
@@ -42,7 +42,8 @@ def _rebuilt_stage(wanted: Wanted, seen: Seen) -> Stage:
         return Stage.CANCELLED if cancel(wanted) else Stage.NONE
     if seen.job in COMMITTING:
         return Stage.CANCEL
-    mirrored = seen.job in MIRRORING or seen.path is PathImage.DESTINATION
+    # A lost job is aborted in stage mirror, and on the way back as well.
+    mirrored = seen.job in (*MIRRORING, Job.LOST) or seen.path is PathImage.DESTINATION
     return Stage.MIRROR if mirrored else Stage.OVERLAY
 
 

@@ -69,7 +69,14 @@ def test_the_summary(here, expected):
         MigrationCondition.SUCCEEDED,
     )
     assert tuple(of(told, kind).status for kind in kinds) == expected
-    assert of(told, MigrationCondition.STALLED).status is Status.FALSE
+    for_ever = expected[-1] == "False"
+    assert (of(told, MigrationCondition.STALLED).status is Status.TRUE) is for_ever
+
+
+def test_an_end_without_success_is_told_once():
+    undone = dataclasses.replace(FROZEN, switch=Switch(Position.SOURCE, "source"))
+    told = after(undone.observe()).conditions
+    assert [item.reason for item in news((), told)] == ["Cancelled"]
 
 
 def test_a_stalled_switch_stalls_the_migration_with_its_words():
@@ -142,7 +149,18 @@ def test_times_change_with_the_status_only():
 def test_progress_is_whole_numbers(told, expected):
     here = dataclasses.replace(FROZEN, job="running", copier=True)
     seen = dataclasses.replace(here.observe(), progress=told)
-    assert after(seen).progress == expected
+    assert after(seen).progress == dataclasses.replace(expected, advanced_time=NOW)
+
+
+@pytest.mark.parametrize(("done", "since"), [(250, "2025-01-01T00:00:00Z"), (251, NOW)])
+def test_when_the_copy_got_on_last(done, since):
+    known = Progress(percent=25, bytes_done=250, advanced_time="2025-01-01T00:00:00Z")
+    here = dataclasses.replace(
+        FROZEN, job="running", copier=True, status=dataclasses.replace(STARTED, progress=known)
+    )
+    told = CopierProgress(bytes_done=done, bytes_total=1000, bytes_per_second=1)
+    seen = dataclasses.replace(here.observe(), progress=told, copy_limit_seconds=1e12)
+    assert after(seen).progress.advanced_time == since
 
 
 def test_progress_stays_where_nothing_new_was_said():
@@ -174,10 +192,14 @@ def test_the_agents_numbers_are_passed_on():
 
 
 def test_the_copy_method_says_why_and_why_not_the_others():
-    method = after(FROZEN.observe()).copy_method
+    method = after(World(finalizer=True).observe()).copy_method
     assert (method.name, bool(method.reason)) == ("HostAssisted", True)
-    assert {item.reason for item in method.refused} == {"NotYetSupported"}
-    assert {item.name for item in method.refused} == {"VolumeSnapshot", "CSIClone", "External"}
+    assert {item.name: item.reason for item in method.refused} == {
+        "VolumeSnapshot": "DriverNotCSI",
+        "CSIClone": "DriverNotCSI",
+        "External": "NotAsked",
+        "Hypervisor": "NotYetSupported",
+    }
 
 
 def test_success_says_where_the_disk_is_and_that_the_source_is_kept():
@@ -234,3 +256,22 @@ def test_turns_that_are_news(kind, now, reason, expected):
 def test_nothing_is_told_twice():
     _, now = turn("Stalled", Status.UNKNOWN, Status.TRUE)
     assert news(now, now) == ()
+
+
+def test_an_overlay_near_its_limit_is_told_and_its_end_is_not():
+    _, frozen = turn("SourceFrozen", Status.UNKNOWN, Status.TRUE, "Frozen")
+    _, near = turn("SourceFrozen", Status.TRUE, Status.TRUE, "OverlayNearLimit")
+    _, slowed = turn("SourceFrozen", Status.TRUE, Status.TRUE, "OverlayThrottled")
+    assert news((), frozen) == (News("SourceFrozen", "words", warning=False),)
+    assert news(frozen, near) == (News("OverlayNearLimit", "words", warning=True),)
+    assert news(near, slowed) == (News("OverlayThrottled", "words", warning=True),)
+    assert news(slowed, frozen) == ()
+
+
+def test_while_it_is_copied_the_message_tells_of_the_overlay():
+    here = dataclasses.replace(FROZEN, job="running", copier=True).observe()
+    told = Condition(
+        type="SourceFrozen", status=Status.TRUE, reason="OverlayThrottled", message="slowly"
+    )
+    found = of(after(with_switch_condition(here, told)), "Reconciling")
+    assert found.message == "the frozen source is being copied; slowly"

@@ -6,10 +6,10 @@ import pytest
 
 from detour_crds.attachment_switch import Node, Position
 from detour_crds.conditions import MigrationCondition, Status, find
-from detour_crds.volume_migration import Copied, VolumeMigrationStatus
+from detour_crds.volume_migration import Copied, CopyMethod, Progress, VolumeMigrationStatus
 from detour_operator.storage_side import actions
 from detour_operator.storage_side.decisions import decide
-from detour_operator.storage_side.observation import SeenCopier, SeenJob
+from detour_operator.storage_side.observation import CopierProgress, SeenCopier, SeenJob
 from detour_operator.storage_side.status import status
 from unit.operator.storage_world import (
     DESTINATION,
@@ -51,6 +51,28 @@ ROWS = {
     "destination there: start": (WITH_CLAIM, "Preparing", ["CreateSwitch"]),
     "cancelled before the start": (world(BEGUN, spec=CANCEL), "Cancelled", []),
     "deleted before the start": (world(BEGUN, deleting=True), "Cancelled", ["RemoveFinalizer"]),
+    "namespace deleted before the start: no claim": (world(BEGUN, ending=True), "Cancelled", []),
+    "namespace deleted before the switch": (world(WITH_CLAIM, ending=True), "Cancelled", []),
+    "namespace deleted while frozen: no Job": (
+        world(ending=True),
+        "Cancelling",
+        ["SetPosition"],
+    ),
+    "namespace deleted while copying: the copier first": (
+        world(ending=True, job="running", copier=True),
+        "Cancelling",
+        ["DeleteJob"],
+    ),
+    "namespace deleted once copied: back": (
+        world(status=IS_COPIED, ending=True),
+        "Cancelling",
+        ["SetPosition"],
+    ),
+    "namespace deleted after the order Destination: on": (
+        world(status=IS_COPIED, ending=True, switch=Switch(Position.DESTINATION, "ordered")),
+        "Switching",
+        [],
+    ),
     "switch not visited yet": (world(switch=Switch()), "Preparing", []),
     "switch refused": (world(switch=Switch(at="refused")), "Refused", []),
     "frozen, not recorded": (world(status=VolumeMigrationStatus()), "Copying", []),
@@ -121,6 +143,11 @@ ROWS = {
         "Cancelling",
         ["SetPosition"],
     ),
+    "held too late": (
+        world(spec=HOLD, switch=Switch(Position.DESTINATION, "mirrored")),
+        "Merging",
+        [],
+    ),
     "the pivot is ordered": (
         world(switch=Switch(Position.DESTINATION, "ordered")),
         "Switching",
@@ -186,6 +213,7 @@ def test_what_is_copied_where():
         destination_claim=DESTINATION,
         size_bytes=SIZE,
         se_linux_level="",
+        method=CopyMethod.HOST_ASSISTED,
     )
 
 
@@ -205,7 +233,7 @@ def test_a_freeze_under_another_token_is_none():
     other = dataclasses.replace(seen.switch.status, node=Node(token=OTHER))
     switch = dataclasses.replace(seen.switch, status=other)
     decision = decide(dataclasses.replace(seen, switch=switch))
-    assert (decision.phase, decision.actions) == ("Preparing", ())
+    assert (decision.phase, decision.actions) == ("Freezing", ())
 
 
 def test_a_refusing_agent_opens_the_way_back_after_the_order():
@@ -276,6 +304,13 @@ def test_a_late_cancel_is_told_and_does_not_stop_the_move():
     assert (ready.status, ready.reason) == (Status.FALSE, "PastPointOfNoReturn")
 
 
+def test_a_late_hold_is_told_and_does_not_stop_the_move():
+    seen = world(spec=HOLD, switch=Switch(Position.DESTINATION, "frozen")).observe()
+    ready = find(status(seen, decide(seen)).conditions, MigrationCondition.READY)
+    assert (ready.status, ready.reason) == (Status.FALSE, "HoldTooLate")
+    assert "can be cancelled" in ready.message
+
+
 def test_the_claims_are_recorded_before_the_switch_is_created():
     seen = dataclasses.replace(
         BEGUN.observe(),
@@ -285,3 +320,54 @@ def test_the_claims_are_recorded_before_the_switch_is_created():
     )
     after = status(seen, decide(seen))
     assert (after.source_claim, after.destination_claim) == (SOURCE, DESTINATION)
+    assert after.source_claim_uid == SOURCE, "a later claim of the name is never deleted"
+
+
+THEN = "2025-12-31T23:44:00Z"
+AT_250 = VolumeMigrationStatus(
+    start_time=THEN, progress=Progress(bytes_done=250, advanced_time=THEN)
+)
+STUCK = {
+    "it says the same as a quarter of an hour ago": (AT_250, 250, "", True),
+    "it got on": (AT_250, 251, "", False),
+    "nothing can be heard of it": (AT_250, None, "", False),
+    "nothing was heard of it for an hour": (
+        dataclasses.replace(AT_250, progress=Progress(advanced_time="2025-12-31T22:59:00Z")),
+        None, "", True,
+    ),
+    "it never began": (VolumeMigrationStatus(start_time=THEN), None, "no room", True),
+    "it has just begun to wait": (STARTED, None, "no room", False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("told", "done", "waiting", "stuck"), STUCK.values(), ids=STUCK)
+def test_a_copy_that_does_not_get_on_is_given_up(told, done, waiting, stuck):
+    """At 2026-01-01T00:00:00Z, with a limit of 900 seconds."""
+    seen = world(job="running", copier=True, status=told).observe()
+    progress = done and CopierProgress(bytes_done=done, bytes_total=1000, bytes_per_second=1)
+    copiers = tuple(dataclasses.replace(copier, waiting=waiting) for copier in seen.copiers)
+    seen = dataclasses.replace(seen, progress=progress, copiers=copiers)
+    decided = decide(seen)
+    assert (decided.reason, decided.copy_failed) == (("CopyStuck", True) if stuck else ("", False))
+    assert waiting in decided.message
+
+
+def test_holding_has_no_limit():
+    here = world(status=dataclasses.replace(IS_COPIED, start_time="2020-01-01T00:00:00Z"))
+    assert decide(dataclasses.replace(here, spec=HOLD).observe()).phase == "Holding"
+
+
+@pytest.mark.parametrize("reason", ["GuestStopped", "NamespaceDeleted"])
+@pytest.mark.parametrize("deleting", [True, False])
+def test_in_a_namespace_that_is_deleted_nothing_starts_again(reason, deleting):
+    """The migration ends with what its switch says of the guest's last writes."""
+    seen = world(
+        switch=Switch(Position.FROZEN, "source"), ending=True, deleting=deleting
+    ).observe()
+    ready = condition("Ready", False, reason, "they are in the overlay")
+    told = dataclasses.replace(seen.switch.status, conditions=(ready,))
+    switch = dataclasses.replace(seen.switch, status=told)
+    decision = decide(dataclasses.replace(seen, switch=switch))
+    assert decision.reason == reason
+    assert decision.message == "they are in the overlay"
+    assert [type(action).__name__ for action in decision.actions] == ["RemoveFinalizer"] * deleting

@@ -9,17 +9,11 @@ from detour_crds.volume_migration import (
     CopyMethod,
     CopySpec,
     Destination,
-    HandoverMode,
-    NearLimit,
-    OverlayPlace,
-    OverlaySpec,
-    SourceReclaimPolicy,
     Verify,
-    WhenStopped,
 )
 from detour_operator.storage_side.actions import CreateClaim
 from detour_operator.storage_side.observation import SeenVirtualMachine
-from detour_operator.storage_side.preflight import Plan, Refusal, check
+from detour_operator.storage_side.preflight import AlreadyThere, Plan, Refusal, check
 from unit.operator.storage_world import DESTINATION, SIZE, SOURCE, SPEC, UID, World, claim
 
 SEEN = World(finalizer=True).observe()
@@ -48,6 +42,8 @@ def machine(**claims):
     return SeenVirtualMachine(name="vm", uid="vm", claims=claims)
 
 
+STARTED = SeenVirtualMachine(name="vm", uid="vm", claims={"data": SOURCE}, started=True)
+
 REFUSALS = {
     "no such VM": ({"virtual_machine": None}, "VirtualMachineNotFound"),
     "no such volume": ({"virtual_machine": machine(root="x")}, "VolumeNotFound"),
@@ -56,17 +52,35 @@ REFUSALS = {
     "source pending": ({"source": claim(SOURCE, phase="Pending")}, "SourceClaimNotBound"),
     "source being deleted": ({"source": claim(SOURCE, deleting=True)}, "SourceClaimNotBound"),
     "destination missing": ({"spec": NAMED}, "DestinationNotFound"),
-    "destination is the source": (
+    "the manifest names it, the running guest is on another": (
         {
             "spec": spec(destination=Destination(claim_name=SOURCE)),
+            "virtual_machine": STARTED,
             "destination": claim(SOURCE),
         },
-        "DestinationIsSource",
+        "RestartRequired",
+    ),
+    "the manifest names the claim that was made for the move": (
+        {"source": claim(DESTINATION), "virtual_machine": machine(data=DESTINATION)}
+        | {"destination": claim(DESTINATION, created_for=UID)},
+        "DestinationNotFilled",
+    ),
+    "the VM's claim is the destination, and going": (
+        {
+            "spec": spec(destination=Destination(claim_name=SOURCE)),
+            "source": claim(SOURCE, deleting=True),
+            "destination": claim(SOURCE, deleting=True),
+        },
+        "SourceClaimNotBound",
     ),
     "template's name is taken": ({"destination": claim(DESTINATION)}, "DestinationExists"),
     "template's name is another move's": (
         {"destination": claim(DESTINATION, created_for="other")},
         "DestinationExists",
+    ),
+    "destination is being filled": (
+        {"spec": NAMED, "destination": claim(DESTINATION, filling=True)},
+        "DestinationBeingFilled",
     ),
     "destination in use": ({"destination_users": ("pod a", "pod b")}, "DestinationInUse"),
     "destination being deleted": (
@@ -93,7 +107,18 @@ REFUSALS = {
         {"spec": NAMED, "destination": claim(DESTINATION, block=True)},
         "VolumeModeDiffers",
     ),
-    "both are block": ({"source": claim(SOURCE, block=True)}, "NotYetSupported"),
+    "a block source for a destination with a file system": (
+        {"spec": NAMED, "source": claim(SOURCE, block=True), "destination": claim(DESTINATION)},
+        "VolumeModeDiffers",
+    ),
+    "a device smaller than the source's": (
+        {
+            "spec": NAMED,
+            "source": claim(SOURCE, block=True, requested=SIZE - 512, capacity=SIZE),
+            "destination": claim(DESTINATION, block=True, requested=SIZE - 512, capacity=SIZE - 1),
+        },
+        "DestinationTooSmall",
+    ),
     "source is shared, destination not": (
         {"source": claim(SOURCE, access_modes=(RWX,)), "spec": template(access_modes=(RWO,))},
         "AccessModeWeaker",
@@ -108,30 +133,26 @@ REFUSALS = {
     ),
     "no such storage class": ({"storage_class_exists": False}, "StorageClassNotFound"),
     "a name too long for a label": ({"name": "m" * 64}, "NameTooLong"),
-    "dry run": ({"spec": spec(dry_run=True)}, "NotYetSupported"),
-    "snapshot": (
+    "snapshot of what is no CSI volume": (
         {"spec": spec(copy=CopySpec(method=CopyMethod.VOLUME_SNAPSHOT))},
+        "DriverNotCSI",
+    ),
+    "hypervisor": (
+        {"spec": spec(copy=CopySpec(method=CopyMethod.HYPERVISOR)), "virtual_machine": None},
         "NotYetSupported",
     ),
-    "clone": ({"spec": spec(copy=CopySpec(method=CopyMethod.CSI_CLONE))}, "NotYetSupported"),
-    "external": ({"spec": spec(copy=CopySpec(method=CopyMethod.EXTERNAL))}, "NotYetSupported"),
-    "bandwidth": ({"spec": spec(copy=CopySpec(bandwidth_limit="1M"))}, "NotYetSupported"),
-    "verify": ({"spec": spec(copy=CopySpec(verify=Verify.CHECKSUM))}, "NotYetSupported"),
-    "overlay on a claim": (
-        {"spec": spec(overlay=OverlaySpec(where=OverlayPlace.CLAIM))},
-        "NotYetSupported",
+    "a class that makes volumes elsewhere": (
+        {"destination_reaches": False},
+        "DestinationNotOnNode",
     ),
-    "overlay limit": ({"spec": spec(overlay=OverlaySpec(limit="1Gi"))}, "NotYetSupported"),
-    "throttle": (
-        {"spec": spec(overlay=OverlaySpec(near_limit=NearLimit.THROTTLE))},
-        "NotYetSupported",
+    "no bandwidth": (
+        {"spec": spec(copy=CopySpec(bandwidth_limit="0"))},
+        "BandwidthLimitTooLow",
     ),
-    "GitOps": ({"spec": spec(handover=HandoverMode.WAIT_FOR_DECLARED)}, "NotYetSupported"),
-    "delete the source": (
-        {"spec": spec(source_reclaim_policy=SourceReclaimPolicy.DELETE)},
-        "NotYetSupported",
+    "too little bandwidth": (
+        {"spec": spec(copy=CopySpec(bandwidth_limit="65535"))},
+        "BandwidthLimitTooLow",
     ),
-    "finish when stopped": ({"spec": spec(when_stopped=WhenStopped.FINISH)}, "NotYetSupported"),
 }
 
 
@@ -141,6 +162,28 @@ def test_refused(given, reason):
     assert isinstance(found, Refusal)
     assert found.reason == reason
     assert found.message
+
+
+ON_IT = dataclasses.replace(STARTED, claims={"data": DESTINATION})
+THERE = {
+    "a claim by its name": {"spec": NAMED},
+    "a claim that was made from the template": {},
+    "whoever made it": {"destination": claim(DESTINATION, created_for="an earlier object")},
+    "with what is not supported": {"spec": spec(copy=CopySpec(method=CopyMethod.HYPERVISOR))},
+    "used by the machine itself": {"destination_users": ("pod launcher", "VirtualMachine vm")},
+    "a stopped machine": {"virtual_machine": dataclasses.replace(ON_IT, started=False)},
+}
+
+
+@pytest.mark.parametrize("given", THERE.values(), ids=THERE)
+def test_a_move_of_the_past_is_not_made_again(given):
+    seen = {
+        "virtual_machine": ON_IT,
+        "source": claim(DESTINATION),
+        "destination": claim(DESTINATION),
+        "destination_mounted": not given.get("virtual_machine"),
+    }
+    assert verdict(**{**seen, **given}) == AlreadyThere(DESTINATION)
 
 
 ACCEPTED = {
@@ -154,8 +197,15 @@ ACCEPTED = {
     },
     "a shared destination": {"spec": template(access_modes=(RWX,))},
     "without a class": {"storage_class_exists": None},
-    "the only method by its name": {
+    "the least bandwidth": {"spec": spec(copy=CopySpec(bandwidth_limit="64Ki"))},
+    "verified": {"spec": spec(copy=CopySpec(verify=Verify.CHECKSUM))},
+    "a method by its name": {
         "spec": spec(copy=CopySpec(method=CopyMethod.HOST_ASSISTED)),
+    },
+    "somebody else copies": {"spec": spec(copy=CopySpec(method=CopyMethod.EXTERNAL))},
+    "somebody else copies to a claim that is there": {
+        "spec": dataclasses.replace(NAMED, copy=CopySpec(method=CopyMethod.EXTERNAL)),
+        "destination": claim(DESTINATION),
     },
 }
 

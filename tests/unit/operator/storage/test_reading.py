@@ -27,6 +27,7 @@ def job(**changes):
         "se_linux_level": "",
         "switch_uid": "switch",
         "token": "t-1",
+        "method": "HostAssisted",
     }
     return jobs.manifest(jobs.CopyJob(**{**given, **changes}))
 
@@ -45,6 +46,71 @@ def test_the_copier_has_no_privileges_and_cannot_write_to_the_source():
     assert container["securityContext"]["allowPrivilegeEscalation"] is False
     read_only = {mount["mountPath"]: mount.get("readOnly") for mount in container["volumeMounts"]}
     assert read_only == {names.COPIER_SOURCE_PATH: True, names.COPIER_DESTINATION_PATH: None}
+
+
+def test_of_a_device_the_copier_may_read_the_source_and_belongs_to_the_devices_group():
+    pod = pod_of(job(block=True))
+    (container,) = pod["containers"]
+    assert "volumeMounts" not in container
+    assert {device["name"]: device["devicePath"] for device in container["volumeDevices"]} == {
+        "source": names.COPIER_SOURCE_DEVICE,
+        "destination": names.COPIER_DESTINATION_DEVICE,
+    }
+    assert container["command"][-1] == "--block"
+    source, destination = (item["persistentVolumeClaim"] for item in pod["volumes"])
+    assert source["readOnly"] is True
+    assert "readOnly" not in destination
+    assert pod["securityContext"]["supplementalGroups"] == [6]
+    assert "supplementalGroups" not in pod_of(job())["securityContext"]
+
+
+def test_who_looks_has_the_destination_alone_and_cannot_write_to_it():
+    made = job(copies=False, size_bytes=None, look=True)
+    pod = pod_of(made)
+    (container,), (volume,) = pod["containers"], pod["volumes"]
+    assert container["command"] == ["python3", "-m", "detour_copier", "--look"]
+    assert volume["persistentVolumeClaim"] == {"claimName": "destination"}
+    (mount,) = container["volumeMounts"]
+    assert (mount["mountPath"], mount["readOnly"]) == (names.COPIER_DESTINATION_PATH, True)
+    made["metadata"]["uid"] = "uid"
+    assert reading.job(made).looks
+
+
+def test_who_looks_at_a_device_cannot_write_to_it_either():
+    pod = pod_of(job(copies=False, size_bytes=None, look=True, block=True))
+    (container,), (volume,) = pod["containers"], pod["volumes"]
+    assert container["command"][-2:] == ["--look", "--block"]
+    assert volume["persistentVolumeClaim"] == {"claimName": "destination", "readOnly": True}
+    (device,) = container["volumeDevices"]
+    assert device["devicePath"] == names.COPIER_DESTINATION_DEVICE
+
+
+def test_of_a_stopped_machine_the_source_says_where_its_pods_run():
+    """The storage cannot make a copy of it anywhere else."""
+    for wanted in ({}, {"look": True}):
+        pod = pod_of(job(copies=False, size_bytes=None, node=None, **wanted))
+        claims = [one["persistentVolumeClaim"]["claimName"] for one in pod["volumes"]]
+        assert claims == ["source", "destination"]
+
+
+def test_who_copies_does_not_only_look():
+    made = job()
+    made["metadata"]["uid"] = "uid"
+    assert not reading.job(made).looks
+
+
+@pytest.mark.parametrize(
+    ("annotations", "filling"),
+    [
+        ({}, False),
+        ({"cdi.kubevirt.io/storage.pod.phase": "Succeeded"}, False),
+        ({"cdi.kubevirt.io/storage.pod.phase": "Pending"}, True),
+        ({"cdi.kubevirt.io/storage.pod.phase": "Running"}, True),
+    ],
+)
+def test_a_claim_is_being_filled_until_cdi_has_succeeded(annotations, filling):
+    raw = {"metadata": {"name": "c", "uid": "u", "annotations": annotations}, "spec": {}}
+    assert reading.claim(raw).filling is filling
 
 
 def test_the_copier_runs_on_the_guests_node_and_nowhere_else():

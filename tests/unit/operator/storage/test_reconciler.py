@@ -33,7 +33,10 @@ class Cluster:
     """Objects by path, with merge patches and resource versions; some paths can be away."""
 
     def __init__(self):
-        self.objects = {MIGRATION: migration()}
+        self.objects = {
+            MIGRATION: migration(),
+            NAMESPACE: {"metadata": {"name": "ns"}, "status": {"phase": "Active"}},
+        }
         self.away = set()
         self.writes = []
 
@@ -47,12 +50,16 @@ class Cluster:
                 found = {"items": self.below(path), "metadata": {}}
             return (200, found) if found else status(404, "NotFound")
         self.writes.append((request.method, path, request.body))
+        if request.method == "DELETE":
+            return 200, {}
         if request.method == "POST":
             name = request.body["metadata"]["name"]
             made = copy.deepcopy(request.body)
             made["metadata"] |= {"uid": f"uid-{name}", "resourceVersion": "1"}
             self.objects[f"{path}/{name}"] = made
             return 201, made
+        if isinstance(request.body, list):
+            return 200, self.objects[path]
         return self.patch(path.removesuffix("/status"), request.body)
 
     def patch(self, path, body):
@@ -74,7 +81,15 @@ class Cluster:
         return told
 
 
-KINDS = ("jobs", "pods", "attachmentswitches", "virtualmachines")
+KINDS = (
+    "jobs",
+    "pods",
+    "attachmentswitches",
+    "virtualmachines",
+    "volumesnapshots",
+    "volumesnapshotclasses",
+    "events",
+)
 
 
 def migration():
@@ -141,7 +156,7 @@ def test_the_status_is_durable_before_the_effect(cluster):
     cluster.side.reconcile("ns", "m")
     assert cluster.written() == [("PATCH", f"{MIGRATION}/status"), ("PATCH", MIGRATION)]
     assert cluster.objects[MIGRATION]["metadata"]["finalizers"] == [MIGRATION_FINALIZER]
-    assert len(cluster.objects[MIGRATION]["status"]["conditions"]) == 11
+    assert len(cluster.objects[MIGRATION]["status"]["conditions"]) == 12
 
 
 def test_nothing_is_written_where_nothing_changed(cluster):
@@ -218,3 +233,218 @@ def test_a_refusal_is_an_event_once(cluster):
 def test_the_patch_of_the_emulated_api_is_the_one_we_make():
     before, after = {"a": {"b": 1, "c": 2}, "d": 3}, {"a": {"b": 1}, "e": [1]}
     assert merged(before, merge_patch(before, after)) == after
+
+
+@pytest.fixture
+def moved(cluster):
+    """A move that has succeeded, and whose source claim is to be deleted."""
+    told = {"type": "Succeeded", "status": "True", "reason": "Succeeded", "message": ""}
+    raw = cluster.objects[MIGRATION]
+    raw["metadata"]["finalizers"] = [MIGRATION_FINALIZER]
+    raw["spec"]["sourceReclaimPolicy"] = "Delete"
+    raw["status"] = {
+        "phase": "Succeeded",
+        "conditions": [{**told, "lastTransitionTime": "2026-01-01T00:00:00Z"}],
+        "sourceClaim": "source",
+        "sourceClaimUID": "source",
+        "destinationClaim": "m",
+    }
+    stale = claim("source")
+    stale["metadata"]["labels"] = {"detour.dev/superseded": "true"}
+    stale["metadata"]["annotations"] = {"detour.dev/superseded-for": "vm/data"}
+    cluster.objects |= {
+        OLD_CLAIM: stale,
+        "/apis/kubevirt.io/v1/namespaces/ns/virtualmachines/vm": machine("m"),
+    }
+    return cluster
+
+
+OLD_CLAIM = f"{NAMESPACE}/persistentvolumeclaims/source"
+DATA_VOLUME = "/apis/cdi.kubevirt.io/v1beta1/namespaces/ns/datavolumes/source"
+OWNED = [{"kind": "DataVolume", "name": "source", "uid": "dv-uid"}]
+
+
+@pytest.mark.parametrize(
+    ("owners", "path", "uid"),
+    [([], OLD_CLAIM, "source"), (OWNED, DATA_VOLUME, "dv-uid")],
+    ids=["a claim", "a DataVolume's claim"],
+)
+def test_the_very_source_is_deleted_by_its_uid(moved, owners, path, uid):
+    moved.objects[OLD_CLAIM]["metadata"]["ownerReferences"] = owners
+    moved.side.reconcile("ns", "m")
+    ((method, asked, body),) = [write for write in moved.writes if write[0] == "DELETE"]
+    assert (method, asked, body["preconditions"]) == ("DELETE", path, {"uid": uid})
+
+
+def test_a_launcher_that_has_the_source_keeps_it(moved):
+    volume = {"persistentVolumeClaim": {"claimName": "source"}}
+    moved.objects[f"{NAMESPACE}/pods/launcher"] = {
+        "metadata": {"name": "launcher"},
+        "spec": {"volumes": [volume]},
+        "status": {"phase": "Running"},
+    }
+    assert moved.side.reconcile("ns", "m") == 30
+    assert not [write for write in moved.writes if write[0] == "DELETE"]
+    told = {item["type"]: item for item in moved.objects[MIGRATION]["status"]["conditions"]}
+    assert told["SourceDeleted"]["reason"] == "SourceClaimInUse"
+    assert "pod launcher" in told["SourceDeleted"]["message"]
+    moved.objects[f"{NAMESPACE}/pods/launcher"]["status"]["phase"] = "Succeeded"
+    moved.side.reconcile("ns", "m")
+    assert [path for method, path, _ in moved.writes if method == "DELETE"] == [OLD_CLAIM]
+
+
+@pytest.mark.parametrize("away", [OLD_CLAIM, f"{NAMESPACE}/pods"])
+def test_nothing_is_deleted_on_the_strength_of_not_knowing(moved, away):
+    moved.away.add(away)
+    with pytest.raises(errors.Unreachable):
+        moved.side.reconcile("ns", "m")
+    assert moved.writes == []
+
+
+def test_a_source_whose_uid_was_not_recorded_is_not_judged(moved):
+    del moved.objects[MIGRATION]["status"]["sourceClaimUID"]
+    assert moved.side.reconcile("ns", "m") is None
+    told = {item["type"] for item in moved.objects[MIGRATION]["status"]["conditions"]}
+    assert "SourceDeleted" not in told
+
+
+def test_the_manifest_that_was_applied_last_is_read(moved):
+    applied = json.dumps(machine("source"))
+    vm = moved.objects["/apis/kubevirt.io/v1/namespaces/ns/virtualmachines/vm"]
+    for noted, reason in ((applied, "ManifestNamesSource"), ("no json", "Done")):
+        vm["metadata"]["annotations"] = {"kubectl.kubernetes.io/last-applied-configuration": noted}
+        moved.side.reconcile("ns", "m")
+        told = {item["type"]: item for item in moved.objects[MIGRATION]["status"]["conditions"]}
+        assert told["HandedOver"]["reason"] == reason
+
+
+CLAIMS = f"{NAMESPACE}/persistentvolumeclaims"
+JOBS = "/apis/batch/v1/namespaces/ns/jobs"
+SNAPSHOT_API = "/apis/snapshot.storage.k8s.io/v1"
+SNAPSHOTS = f"{SNAPSHOT_API}/namespaces/ns/volumesnapshots"
+TOKEN = "uid-m-1"  # noqa: S105 - names an attempt
+SNAPSHOT = f"{SNAPSHOTS}/detour-{TOKEN}"
+JOB = f"{JOBS}/detour-copy-11112222-1"
+
+
+@pytest.fixture
+def offering(ready):
+    """One CSI driver for both classes, with snapshots."""
+    ready.objects[f"{CLAIMS}/source"]["spec"]["volumeName"] = "pv"
+    ready.objects |= {
+        "/api/v1/persistentvolumes/pv": {"spec": {"csi": {"driver": "csi.test"}}},
+        "/apis/storage.k8s.io/v1/storageclasses/fast": {
+            "metadata": {"name": "fast"},
+            "provisioner": "csi.test",
+        },
+        f"{SNAPSHOT_API}/volumesnapshotclasses/snaps": {
+            "metadata": {"name": "snaps", "uid": "snaps"},
+            "driver": "csi.test",
+            "deletionPolicy": "Delete",
+        },
+    }
+    return ready
+
+
+def freeze(cluster):
+    """What compute side and node agent say of a frozen source."""
+    frozen = {"type": "SourceFrozen", "status": "True", "reason": "Frozen", "message": ""}
+    cluster.objects[SWITCH]["status"] = {
+        "position": "Frozen",
+        "conditions": [{**frozen, "lastTransitionTime": "2026-01-01T00:00:00Z"}],
+        "compute": {
+            "token": TOKEN,
+            "attempt": 1,
+            "node": "node",
+            "order": "Overlay",
+            "sourceClaim": {"name": "source", "uid": "source"},
+        },
+        "node": {
+            "token": TOKEN,
+            "inspection": {"reason": "Accepted", "virtualSizeBytes": 1 << 30},
+        },
+    }
+
+
+def pass_until_it_writes(cluster):
+    """The writes of the first pass that does more than to record."""
+    for _ in range(5):
+        cluster.side.reconcile("ns", "m")
+        found = [
+            write
+            for write in cluster.writes
+            if not write[1].endswith(("/events", f"{MIGRATION}/status"))
+        ]
+        cluster.writes.clear()
+        if found:
+            return found
+    raise AssertionError("nothing is written any more")
+
+
+def test_the_storages_way_from_the_start_to_the_named_destination(offering):
+    ((method, path, switch),) = pass_until_it_writes(offering)
+    assert (method, path) == ("POST", f"{GROUP}/attachmentswitches")
+    assert "destination" not in switch["spec"]
+    told = offering.objects[MIGRATION]["status"]["copyMethod"]
+    assert (told["name"], told["snapshotClass"]) == ("VolumeSnapshot", "snaps")
+    freeze(offering)
+
+    ((method, path, snapshot),) = pass_until_it_writes(offering)
+    assert (method, path) == ("POST", SNAPSHOTS)
+    assert snapshot["spec"]["source"] == {"persistentVolumeClaimName": "source"}
+    assert [owner["uid"] for owner in snapshot["metadata"]["ownerReferences"]] == ["11112222"]
+    offering.objects[SNAPSHOT]["status"] = {"readyToUse": True, "restoreSize": "2Gi"}
+
+    ((method, path, made),) = pass_until_it_writes(offering)
+    assert (method, path) == ("POST", CLAIMS)
+    assert made["spec"]["dataSource"]["name"] == f"detour-{TOKEN}"
+    assert made["spec"]["resources"]["requests"]["storage"] == str(2 << 30)
+    assert "ownerReferences" not in made["metadata"]
+
+    ((method, path, job),) = pass_until_it_writes(offering)
+    assert (method, path) == ("POST", JOBS)
+    pod = job["spec"]["template"]["spec"]
+    assert [one["persistentVolumeClaim"]["claimName"] for one in pod["volumes"]] == ["m"]
+    assert "--check" in pod["containers"][0]["command"]
+    offering.objects[JOB]["spec"]["suspend"] = False
+    complete = {"type": "Complete", "status": "True"}
+    offering.objects[JOB]["status"] = {"conditions": [complete]}
+    offering.objects[f"{CLAIMS}/m"]["status"] = {"phase": "Bound"}
+
+    drop, name = pass_until_it_writes(offering)
+    assert (drop[0], drop[1]) == ("DELETE", SNAPSHOT)
+    assert drop[2]["preconditions"] == {"uid": f"uid-detour-{TOKEN}"}
+    same = {"op": "test", "path": "/metadata/uid", "value": "uid-m"}
+    wanted = {"op": "add", "path": "/spec/destination", "value": {"claimName": "m"}}
+    assert name == ("PATCH", SWITCH, [same, wanted])
+    offering.objects[SWITCH]["spec"]["destination"] = {"claimName": "m"}
+    noted = {"name": "m", "uid": "uid-m"}
+    offering.objects[SWITCH]["status"]["compute"]["destinationClaim"] = noted
+    del offering.objects[SNAPSHOT]
+
+    (ask,) = pass_until_it_writes(offering)
+    assert ask[2][1] == {"op": "replace", "path": "/spec/position", "value": "Destination"}
+    assert offering.objects[MIGRATION]["status"]["copied"]["token"] == TOKEN
+
+
+@pytest.mark.parametrize(
+    "away", [f"{SNAPSHOT_API}/volumesnapshotclasses", "/api/v1/persistentvolumes/pv"]
+)
+def test_a_storage_that_cannot_be_asked_is_not_taken_for_one_that_cannot_copy(offering, away):
+    offering.away.add(away)
+    with pytest.raises(errors.Unreachable):
+        offering.side.reconcile("ns", "m")
+    assert offering.writes == []
+
+
+@pytest.mark.parametrize("away", [SNAPSHOTS, f"{CLAIMS}/m", f"{NAMESPACE}/events"])
+def test_nothing_is_given_up_on_the_strength_of_not_knowing(offering, away):
+    pass_until_it_writes(offering)
+    freeze(offering)
+    pass_until_it_writes(offering)
+    offering.objects[SNAPSHOT]["status"] = {"readyToUse": True}
+    pass_until_it_writes(offering)
+    offering.away.add(away)
+    with pytest.raises(errors.Unreachable):
+        offering.side.reconcile("ns", "m")
+    assert offering.writes == []

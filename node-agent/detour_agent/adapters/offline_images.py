@@ -1,0 +1,119 @@
+"""Overlays that no guest writes to any more: compared with an image, and merged onto it.
+
+``qemu-img`` does the merge. The image is opened here, without following a tenant's links, and
+handed to it as a descriptor, in place of the backing file that the overlay names.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from detour_agent.adapters.files import plain_name
+from detour_agent.adapters.images import OverlayFiles
+from detour_agent.adapters.inside import within
+from detour_agent.adapters.process import run
+from detour_agent.adapters.processes import identity_of
+from detour_agent.domain.ports import OfflineMerge
+from detour_agent.errors import StepFailed, Unreachable
+from detour_crds.names import IMAGE_NAME
+
+MERGE_SECONDS = 24 * 3600.0
+"""A merge ends by itself; this is for a child that hangs."""
+CHUNK_BYTES = 1 << 20
+
+
+class OfflineImages:
+    """Implements ``Offline``."""
+
+    def __init__(self, overlays: OverlayFiles) -> None:
+        self._overlays = overlays
+
+    def holding_data(self, switch_uid: str, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of the overlays in which anything is allocated."""
+        return tuple(name for name in names if _allocated(self._path(switch_uid, name)))
+
+    def equal(self, merge: OfflineMerge) -> bool:
+        """Whether the image reads the same wherever the overlay has something."""
+        overlay = self._path(merge.switch_uid, merge.overlay)
+        ranges = _allocated(overlay)
+        try:
+            with _opened(merge) as image, overlay.open("rb") as file:
+                return all(_same(found, file.fileno(), image) for found in ranges)
+        except OSError as error:
+            raise Unreachable("ImageUnreadable", str(error)) from error
+
+    def merge(self, merge: OfflineMerge) -> None:
+        """Write what the overlay has onto the image; it is on the disk when this returns.
+
+        The overlay itself stays as it is (``-d``): a merge that was cut off is repeated from it.
+        """
+        overlay = self._path(merge.switch_uid, merge.overlay)
+        try:
+            with _opened(merge) as image:
+                done = run(
+                    ["qemu-img", "commit", "-q", "-d", _over(overlay, image, block=merge.block)],
+                    timeout_seconds=MERGE_SECONDS,
+                    descriptors=[image],
+                )
+                os.fsync(image)
+        except OSError as error:
+            raise StepFailed("MergeFailed", str(error)) from error
+        if done.exit_code != 0:
+            raise StepFailed("MergeFailed", done.errors.strip() or "qemu-img failed")
+
+    def _path(self, switch_uid: str, name: str) -> Path:
+        return self._overlays.folder(switch_uid) / plain_name(name)
+
+
+def _over(overlay: Path, image: int, *, block: bool) -> str:
+    """The overlay on top of an open image, as QEMU's block layer takes it."""
+    driver = "host_device" if block else "file"
+    backing = {"driver": driver, "filename": f"/proc/self/fd/{image}"}
+    return _node(overlay, {"driver": "raw", "file": backing})
+
+
+def _node(overlay: Path, backing: dict[str, Any] | None) -> str:
+    file = {"driver": "file", "filename": str(overlay)}
+    return "json:" + json.dumps({"driver": "qcow2", "file": file, "backing": backing})
+
+
+def _allocated(overlay: Path) -> list[dict[str, Any]]:
+    """What the overlay itself has: ranges with data, and those that it says are zero.
+
+    Raises:
+        StepFailed: it cannot be read; QEMU's lock says so, too, while a guest has it open.
+    """
+    done = run(["qemu-img", "map", "--output=json", _node(overlay, None)])
+    if done.exit_code != 0:
+        raise StepFailed("OverlayUnreadable", done.errors.strip() or "qemu-img failed")
+    return [found for found in json.loads(done.output) if found["present"]]
+
+
+def _same(found: dict[str, Any], overlay: int, image: int) -> bool:
+    at, end = int(found["start"]), int(found["start"]) + int(found["length"])
+    for start in range(at, end, CHUNK_BYTES):
+        length = min(CHUNK_BYTES, end - start)
+        wanted = bytes(length)
+        if found["data"]:
+            wanted = os.pread(overlay, length, int(found["offset"]) + start - at)
+        if os.pread(image, length, start) != wanted:
+            return False
+    return True
+
+
+@contextmanager
+def _opened(merge: OfflineMerge) -> Iterator[int]:
+    """The image that was looked at, open for reading and writing."""
+    path = merge.path if merge.block else f"{merge.path}/{IMAGE_NAME}"
+    place, _, name = path.rpartition("/")
+    with within(merge.finisher, place) as folder:
+        image = os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        if identity_of(os.fstat(image)) != merge.image.identity:
+            raise Unreachable("ImageChanged", f"another image is in {merge.path} now")
+        yield image
+    finally:
+        os.close(image)

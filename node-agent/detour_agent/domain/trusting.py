@@ -1,0 +1,66 @@
+"""A person's answer to a stop (``spec.trust``): the stage to go on from; pure.
+
+An answer counts only where its image is one of those that may hold the guest's last writes, and
+only once the order goes the same way: forward for the destination, back for the source. Where the
+order Destination was given already, ``cancelled`` and ``refused`` are promises never to pivot.
+"""
+
+from detour_agent.domain.conditions import cancel
+from detour_agent.domain.situation import Seen, Target, Wanted
+from detour_agent.domain.step import Action, Step
+from detour_crds.attachment_switch import Order, Qemu, Stage, Top
+from detour_crds.volume_migration import Trust
+
+CANDIDATES = {
+    "AmbiguousPivot": (Trust.OVERLAY, Trust.DESTINATION),
+    "AmbiguousCommit": (Trust.OVERLAY, Trust.SOURCE),
+    "DestinationFailed": (Trust.OVERLAY,),
+    "JournalMissing": tuple(Trust),
+    "OverlayMissing": (Trust.SOURCE, Trust.DESTINATION),
+}
+"""Answers to the stops of a guest that is gone."""
+ON_TOP = {
+    Top.SOURCE: Trust.SOURCE,
+    Top.OVERLAY: Trust.OVERLAY,
+    Top.DESTINATION: Trust.DESTINATION,
+}
+"""A guest that runs says itself where its writes go: ``ChainAgainstRecord``."""
+
+
+def answered(wanted: Wanted, seen: Seen, stop: Step) -> Step:
+    """The step that a person's answer makes of a stop; the stop itself where it does not fit."""
+    stage = _stage(wanted, seen, stop.reason)
+    if stage is None:
+        return stop
+    rebuilds = seen.stage is Stage.MISSING
+    return Step("T1", Action.REBUILD if rebuilds else Action.JOURNAL, stage=stage)
+
+
+def _stage(wanted: Wanted, seen: Seen, reason: str) -> Stage | None:
+    if wanted.trust is None or wanted.order is Order.NONE:
+        return None
+    if seen.qemu is Qemu.RUNNING:
+        fits = reason == "ChainAgainstRecord" and ON_TOP.get(seen.top) is wanted.trust
+        return _of_running(wanted) if fits else None
+    return _of_gone(wanted, seen) if wanted.trust in CANDIDATES.get(reason, ()) else None
+
+
+def _of_running(wanted: Wanted) -> Stage | None:
+    """Where QEMU writes is what the journal says from here on."""
+    if wanted.trust is Trust.SOURCE:
+        return Stage.CANCELLED
+    if wanted.trust is Trust.DESTINATION:
+        return None if cancel(wanted) else Stage.DONE
+    return Stage.CANCEL if cancel(wanted) else Stage.OVERLAY
+
+
+def _of_gone(wanted: Wanted, seen: Seen) -> Stage | None:
+    if wanted.trust is Trust.SOURCE:
+        return Stage.CANCELLED
+    if wanted.trust is Trust.DESTINATION:
+        return Stage.DONE if wanted.order is Order.DESTINATION else None
+    if cancel(wanted):
+        return Stage.OFFLINE_COMMIT if seen.stage is not Stage.OFFLINE_COMMIT else None
+    if wanted.order is not Order.DESTINATION:
+        return None
+    return Stage.REFUSED if seen.target is Target.FAILED else Stage.OFFLINE_FINISH

@@ -1,0 +1,49 @@
+"""Changes what a launcher has at its images' places: ``python -m detour_agent.privileged.child``.
+
+A process of its own with one thread, since only such a one may enter a mount namespace; it reads
+one JSON object from stdin. Every operation looks first, so that it can be repeated, and verifies
+afterwards. The answer is one JSON object on stdout: ``{"result": ...}`` or
+``{"reason": ..., "message": ...}``.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+
+from detour_agent.privileged import access, flush, mounts, namespaces, nodes
+from detour_agent.privileged.errors import NotSoError
+from detour_agent.privileged.namespaces import Request, Spaces
+
+ROLES = ("guest", "holder", "host")
+OPERATIONS: Mapping[str, Callable[[Request, Spaces], str]] = {
+    "expose-overlay": mounts.expose_overlay,
+    "expose-volume": mounts.expose_volume,
+    "hide-overlay": mounts.hide_overlay,
+    "over-mount": mounts.over_mount,
+    "unmount-top": mounts.unmount_top,
+    "put-destination": nodes.put_destination,
+    "put-source": nodes.put_source,
+    "allow": access.allow,
+    "flush": flush.flush,
+}
+
+
+def main() -> int:
+    """Carry out the request on stdin."""
+    request = json.load(sys.stdin)
+    try:
+        roles = [role for role in ROLES if role in request]
+        spaces = {role: namespaces.opened(request[role]) for role in roles}
+        answer = {"result": OPERATIONS[request["operation"]](request, spaces)}
+    except NotSoError as error:
+        answer = {"reason": error.reason, "message": str(error)}
+    except OSError as error:
+        answer = {"reason": "MountFailed", "message": str(error)}
+    except namespaces.ProcessReplacedError as error:
+        answer = {"reason": "ProcessGone", "message": str(error)}
+    json.dump(answer, sys.stdout)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

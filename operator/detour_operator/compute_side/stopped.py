@@ -1,0 +1,118 @@
+"""A guest that stopped in the middle: which way the move goes, and the finisher on its node.
+
+The overlay holds the guest's last writes (rows D4 to D16). The agent of its node says that QEMU is
+gone (rule R7), KubeVirt that the instance has ended (row U4); only then a finisher is made, and
+only with that does the node agent merge the overlay: forward onto the destination if the caller
+has asked for it, which he does when the copy is whole, else back into the source.
+"""
+
+from detour_crds.attachment_switch import Order, Position, Qemu, Stage
+from detour_crds.volume_migration import WhenStopped
+from detour_operator.compute_side.actions import CreateFinisher, DeleteFinisher
+from detour_operator.compute_side.destination import destination_noted
+from detour_operator.compute_side.observation import Claim, Nothing, Observation, Pod
+from detour_operator.compute_side.step import Step, act, record, ref, wait
+
+GUEST_STOPPED = "GuestStopped"
+UNDER_WAY = (Order.OVERLAY, Order.MIRRORED)
+NOTHING_TO_FINISH = (Stage.NONE, Stage.MISSING, Stage.DONE, Stage.CANCELLED)
+
+
+def is_gone(seen: Observation) -> bool:
+    """Whether QEMU was seen to be gone, and KubeVirt agrees."""
+    node = seen.switch.node
+    return node is not None and node.qemu is Qemu.GONE and not seen.alive
+
+
+def goes_back(seen: Observation) -> bool:
+    """Row D16: whether Detour itself takes the guest's writes back into the source."""
+    under_way = is_gone(seen) and seen.switch.order in UNDER_WAY
+    return under_way and not _goes_forward(seen) and not _waits(seen)
+
+
+def _goes_forward(seen: Observation) -> bool:
+    """Row D15: the destination was asked for, so the copy is whole."""
+    asked = seen.switch.spec.position is Position.DESTINATION
+    return asked and seen.switch.spec.when_stopped is not WhenStopped.CANCEL
+
+
+def _waits(seen: Observation) -> bool:
+    """For the copy of the frozen source, which the end of the guest does not disturb."""
+    finish = seen.switch.spec.when_stopped is WhenStopped.FINISH
+    return finish and seen.switch.status.position is Position.FROZEN
+
+
+def go_on(seen: Observation) -> Step:
+    """The next step of a move that is not to go back."""
+    if seen.switch.order in UNDER_WAY:
+        return _forward(seen) if _goes_forward(seen) else _keep(seen)
+    message = "the guest stopped: its last writes are being merged onto the destination"
+    return hold(seen) or wait(GUEST_STOPPED, _with_error(seen, message))
+
+
+def _keep(seen: Observation) -> Step:
+    message = "the guest stopped: it can start again when the copy is done and merged"
+    return wait("Frozen", message, position=Position.FROZEN)
+
+
+def _forward(seen: Observation) -> Step:
+    message = "the guest stopped: its last writes are to be merged onto the destination"
+    return destination_noted(seen) or record(seen, GUEST_STOPPED, message, order=Order.DESTINATION)
+
+
+def hold(seen: Observation) -> Step | None:
+    """The next step until the finisher runs and is recorded; None then, or if none is needed."""
+    node, claims = seen.switch.node, finisher_claims(seen)
+    if not is_gone(seen) or node is None or node.stage in NOTHING_TO_FINISH:
+        return None
+    finisher = seen.finisher
+    if not isinstance(finisher, Pod):
+        message = f"creating the pod that finishes the move on {seen.switch.compute.node}"
+        finisher_of = CreateFinisher(*claims, node=seen.switch.compute.node)
+        return act(GUEST_STOPPED, message, finisher_of)
+    if finisher.deleting:
+        return wait(GUEST_STOPPED, f"waiting for the old pod {finisher.name} to be gone")
+    wanted = {claim for claim in claims if claim is not None}
+    if set(finisher.claims) != wanted or finisher.phase in ("Succeeded", "Failed"):
+        message = f"the pod {finisher.name} serves no longer: replacing it"
+        return act(GUEST_STOPPED, message, DeleteFinisher(finisher.uid))
+    if finisher.node not in (None, seen.switch.compute.node):
+        # Made for another node, when this one was lost; it came back before that was recorded.
+        message = f"the pod {finisher.name} is on {finisher.node}: replacing it"
+        return act(GUEST_STOPPED, message, DeleteFinisher(finisher.uid))
+    if not finisher.running:
+        trouble = f": {finisher.trouble}" if finisher.trouble else ""
+        return wait(GUEST_STOPPED, f"waiting for the pod {finisher.name} to run{trouble}")
+    if seen.switch.compute.finisher_pod != ref(finisher):
+        message = "the claims are held for the end of the move"
+        return record(seen, GUEST_STOPPED, message, finisher_pod=ref(finisher))
+    return None
+
+
+def finisher_claims(seen: Observation) -> tuple[str, str | None, str | None]:
+    """Of source, destination and overlay; the way back must not depend on the destination."""
+    destination = seen.destination_claim
+    forward = seen.switch.order is Order.DESTINATION and isinstance(destination, Claim)
+    overlay = seen.switch.compute.overlay_claim
+    return (
+        seen.switch.source or "",
+        seen.switch.destination if forward else None,
+        overlay.name if overlay else None,
+    )
+
+
+def let_go(seen: Observation) -> Step | None:
+    """The next step until the finisher is gone; None then."""
+    if seen.finisher is Nothing.ABSENT:
+        return None
+    if isinstance(seen.finisher, Pod) and not seen.finisher.deleting:
+        message = f"deleting the pod {seen.finisher.name}"
+        return act("CleaningUp", message, DeleteFinisher(seen.finisher.uid))
+    return wait("CleaningUp", "waiting for the pod that finished the move to be gone")
+
+
+def _with_error(seen: Observation, message: str) -> str:
+    node = seen.switch.node
+    if node is None or node.last_error is None:
+        return message
+    return f"{message}; the last try failed: {node.last_error.message}"

@@ -1,0 +1,34 @@
+"""Recovery rule R10: the claim a disk was moved away from is marked as stale.
+
+The admission policies read the mark: nobody can have the virtual machine, or an instance of it,
+start that disk from the claim again, by hand or from Git, whether or not the objects of the move
+still exist. The mark is on before the lock comes off, and is off the destination (which may have
+been a source once) before the machine is pointed at it.
+"""
+
+from detour_operator.compute_side.actions import MarkSuperseded, TakeMarkOff
+from detour_operator.compute_side.observation import Claim, Observation
+from detour_operator.compute_side.step import Step, act, ref
+
+
+def mark_source(seen: Observation) -> Step | None:
+    """Mark the recorded source, never a later claim of its name; None once that is seen."""
+    source, by = seen.source_claim, seen.switch.destination or ""
+    if not isinstance(source, Claim) or ref(source) != seen.switch.compute.source_claim:
+        return None
+    disk = f"{seen.switch.spec.virtual_machine.name}/{seen.switch.spec.volume}"
+    if source.deleting or (source.superseded_for, source.superseded_by) == (disk, by):
+        return None
+    message = f"marking the claim {source.name} as stale"
+    return act("CleaningUp", message, MarkSuperseded(disk=disk, by=by))
+
+
+def take_off_destination(seen: Observation) -> Step | None:
+    """Take the mark off the destination, which is what counts now; None once that is seen."""
+    destination = seen.destination_claim
+    if not isinstance(destination, Claim) or destination.superseded_for is None:
+        return None
+    if ref(destination) != seen.switch.compute.destination_claim:
+        return None
+    message = f"the claim {destination.name} is not stale any more"
+    return act("HandingOver", message, TakeMarkOff())

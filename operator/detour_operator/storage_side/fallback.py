@@ -1,0 +1,54 @@
+"""When what the storage is asked for is given up, and what comes then; pure."""
+
+from detour_crds.conditions import Condition, MigrationCondition, Status
+from detour_crds.volume_migration import CopyMethod, Phase
+from detour_operator.storage_side import methods
+from detour_operator.storage_side.decision import AT_ONCE, BUSY_SECONDS, Decision, copy_gave_up
+from detour_operator.storage_side.observation import Observation
+
+ERROR_SECONDS = 60.0
+"""So long a snapshot or a claim may be in trouble: drivers try again, and often succeed."""
+UNHEARD = 4
+"""A storage that says nothing is given so many times the limit of a copy."""
+STILL_TRYING = (
+    "code = Canceled",
+    "code = DeadlineExceeded",
+    "code = Unavailable",
+    "code = Aborted",
+)
+"""By these answers a driver may still be at it (csi-provisioner's ``isFinalError``)."""
+
+
+def give_up(seen: Observation, reason: str, message: str) -> Decision:
+    """The next method of Auto takes over, durably before anything else; or the copy has failed."""
+    asked, chosen = seen.spec.copy.method, seen.status.copy_method
+    if asked is CopyMethod.AUTO and chosen is not None:
+        after = methods.after_failure(chosen, reason, message)
+        if after is not None:
+            told = f"{chosen.name} failed ({reason}): {message}; going on with {after.name}"
+            facts = {"copy_method": after}
+            condition = copying(Status.UNKNOWN, "FallingBack", told)
+            return Decision(
+                phase=Phase.COPYING,
+                message=told,
+                told=(condition,),
+                facts=facts,
+                after=AT_ONCE,
+            )
+    return copy_gave_up(reason, message)
+
+
+def is_final(error: str | None) -> bool:
+    """Whether the driver has given up what it was asked for."""
+    return bool(error) and not any(words in str(error) for words in STILL_TRYING)
+
+
+def copying(status: Status, reason: str, message: str) -> Condition:
+    """What ``Copied`` says while there is no progress in bytes."""
+    return Condition(type=MigrationCondition.COPIED, status=status, reason=reason, message=message)
+
+
+def waiting(reason: str, message: str) -> Decision:
+    """Nothing is to be done but to wait for the storage."""
+    told = copying(Status.UNKNOWN, reason, message)
+    return Decision(phase=Phase.COPYING, message=message, told=(told,), after=BUSY_SECONDS)

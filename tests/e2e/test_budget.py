@@ -1,0 +1,106 @@
+"""An overlay near its limit: a cancel, or a guest that is slowed down for a while."""
+
+import pytest
+
+from harness.kube import wait_for
+
+SIZE = "256Mi"
+
+
+@pytest.fixture
+def machine(cluster, machines):
+    made = machines()
+    made.create(cluster.source_class, SIZE)
+    made.wait_until_running()
+    made.wait_for_writes()
+    return made
+
+
+def told(kube, namespace):
+    return {
+        (event["involvedObject"]["kind"], event["reason"], event["type"])
+        for event in kube.list("events", namespace)
+    }
+
+
+def claims(kube, namespace):
+    return {claim["metadata"]["name"] for claim in kube.list("persistentvolumeclaims", namespace)}
+
+
+def wait_for_pressure(migration, reason):
+    def look():
+        return migration.condition("SourceFrozen").get("reason") == reason
+
+    wait_for(f"the reason {reason}", look, seconds=240, every=0.3, seen=migration.story)
+
+
+def wait_for_no_overlay(migration):
+    """A cancel has ended when the guest is on the source: the file goes right after it."""
+
+    def gone():
+        return "overlay" not in migration.switch()["status"]["node"]
+
+    wait_for("the overlay removed", gone, seconds=60, seen=migration.story)
+
+
+@pytest.mark.e2e
+def test_at_its_limit_detour_cancels_and_nothing_is_lost(
+    cluster, kube, machine, migrate, namespace
+):
+    destination = {"claimTemplate": {"storageClassName": cluster.destination_class}}
+    migration = migrate("m", machine.name, destination, overlay={"limit": "64Mi"}, hold=True)
+    ended = migration.wait_for_end()
+    assert (ended["status"], ended["reason"]) == ("False", "OverlayLimitReached"), (
+        migration.story()
+    )
+    wait_for_no_overlay(migration)
+    assert ("VolumeMigration", "Failed", "Warning") in told(kube, namespace)
+    assert machine.claim() == machine.instance_claim() == machine.source
+    machine.wait_for_writes()
+    machine.stop()
+    verdict = machine.verify(machine.source)
+    assert verdict.passed, verdict.text
+
+
+@pytest.mark.e2e
+def test_a_throttled_guest_is_moved_and_given_free(cluster, kube, machine, migrate, namespace):
+    destination = {"claimTemplate": {"storageClassName": cluster.destination_class}}
+    overlay = {"limit": "160Mi", "nearLimit": "Throttle"}
+    migration = migrate("m", machine.name, destination, overlay=overlay, hold=True)
+    wait_for_pressure(migration, "OverlayThrottled")
+    migration.wait_for_condition("Copied")
+    limit = migration.object()["status"]["overlay"]["limitBytes"]
+    assert limit == 160 * 1024 * 1024
+    machine.wait_for_writes(3)
+    kube.patch("volumemigrations", "m", namespace, {"spec": {"hold": False}})
+    ended = migration.wait_for_end()
+    assert ended["status"] == "True", migration.story()
+    assert ("VolumeMigration", "OverlayThrottled", "Warning") in told(kube, namespace)
+    machine.wait_for_writes()
+    machine.stop()
+    verdict = machine.verify(machine.claim())
+    assert verdict.passed, verdict.text
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("where", ["SourceVolume", "Claim"])
+@pytest.mark.parametrize("cancels", [False, True], ids=["move", "cancel"])
+def test_an_overlay_on_a_volume_waits_there(
+    cluster, kube, machine, migrate, namespace, where, cancels
+):
+    destination = {"claimTemplate": {"storageClassName": cluster.destination_class}}
+    before = claims(kube, namespace)
+    migration = migrate("m", machine.name, destination, overlay={"where": where}, hold=True)
+    migration.wait_for_condition("Copied")
+    machine.wait_for_writes(50)
+    change = {"cancel": True} if cancels else {"hold": False}
+    kube.patch("volumemigrations", "m", namespace, {"spec": change})
+    ended = migration.wait_for_end()
+    expected = ("False", "Cancelled") if cancels else ("True", "Succeeded")
+    assert (ended["status"], ended["reason"]) == expected, migration.story()
+    wait_for_no_overlay(migration)
+    wait_for("the overlay's claim gone", lambda: claims(kube, namespace) - before <= {"m"})
+    machine.wait_for_writes(50)
+    machine.stop()
+    verdict = machine.verify(machine.claim())
+    assert verdict.passed, verdict.text

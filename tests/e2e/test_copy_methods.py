@@ -1,0 +1,322 @@
+"""The storage makes the copy, or somebody else does; nothing is lost, and nothing is left.
+
+The classes ``csi`` and ``csi-second`` are of the driver in tests/storage/csi. Tests that want it
+to fail make a class with parameters of it (``driver/parameters.go``).
+"""
+
+import contextlib
+import json
+
+import pytest
+
+from guest import manifest
+from harness import leftovers
+from harness.kube import KubectlError, wait_for
+
+pytestmark = pytest.mark.e2e
+
+FIRST, SECOND = "csi", "csi-second"
+DRIVER = "csi.detour.dev"
+SIZE = "256Mi"
+MOVED = {"claimTemplate": {"storageClassName": SECOND}}
+
+
+@pytest.fixture(autouse=True)
+def driver(kube):
+    """The test driver's classes, or no test."""
+    have = {item["metadata"]["name"] for item in json.loads(kube.run(
+        "get", "storageclasses", "-o", "json"))["items"]}  # fmt: skip
+    if not {FIRST, SECOND} <= have:
+        pytest.skip(f"needs the storage classes {FIRST} and {SECOND} of tests/storage/csi")
+
+
+@contextlib.contextmanager
+def made(kube, kind, body):
+    """An object without a namespace, for as long as the block runs."""
+    kube.apply(body)
+    try:
+        yield
+    finally:
+        kube.run("delete", kind, body["metadata"]["name"], "--ignore-not-found")
+
+
+def storage_class(name, **parameters):
+    return {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": {"name": name},
+        "provisioner": DRIVER,
+        "volumeBindingMode": "WaitForFirstConsumer",
+        "parameters": parameters,
+    }
+
+
+def snapshot_class(name, **parameters):
+    default = {"snapshot.storage.kubernetes.io/is-default-class": "true"}
+    return {
+        "apiVersion": "snapshot.storage.k8s.io/v1",
+        "kind": "VolumeSnapshotClass",
+        "metadata": {"name": name, "annotations": default},
+        "driver": DRIVER,
+        "deletionPolicy": "Delete",
+        "parameters": parameters,
+    }
+
+
+@pytest.fixture
+def machine(machines):
+    found = machines()
+    found.create(FIRST, SIZE)
+    found.wait_until_running()
+    found.wait_for_writes()
+    return found
+
+
+def method(migration):
+    return migration.object()["status"]["copyMethod"]
+
+
+def source_of(kube, claim, namespace):
+    found = kube.get("pvc", claim, namespace)["spec"].get("dataSource") or {}
+    return found.get("kind")
+
+
+def snapshots(kube, namespace):
+    return [item["metadata"]["name"] for item in kube.list("volumesnapshots", namespace)]
+
+
+def assert_moved(cluster, kube, machine, migration, claim):
+    """To that claim, with all that the guest wrote before, during and after the move."""
+    ended = migration.wait_for_end()
+    assert ended["status"] == "True", migration.story()
+    assert machine.claim() == machine.instance_claim() == claim
+    assert leftovers.on_node(cluster, migration) == []
+    wait_for(
+        "the snapshot to be gone", lambda: not snapshots(kube, machine.namespace), seconds=120
+    )
+    machine.wait_for_writes()
+    machine.stop()
+    verdict = machine.verify(claim)
+    assert verdict.passed, verdict.text
+    assert not machine.verify(machine.source).passed, "the frozen source must look like loss"
+    machine.start()
+    assert machine.instance_claim() == claim
+
+
+@pytest.mark.parametrize("there", [FIRST, SECOND])
+def test_a_snapshot_of_the_frozen_source_becomes_the_destination(
+    cluster, kube, machine, migrate, namespace, there
+):
+    template = {"claimTemplate": {"storageClassName": there}}
+    migration = migrate("moved", machine.name, template, hold=True)
+    migration.wait_for_condition("Copied")
+    machine.wait_for_writes()
+    assert method(migration)["name"] == "VolumeSnapshot", method(migration)
+    assert source_of(kube, "moved", namespace) == "VolumeSnapshot"
+    kube.patch("volumemigrations", "moved", namespace, {"spec": {"hold": False}})
+    assert_moved(cluster, kube, machine, migration, "moved")
+
+
+@pytest.mark.parametrize("cache", ["writeback", "writethrough"])
+def test_what_the_page_cache_has_is_in_the_snapshot(
+    cluster, kube, machines, migrate, namespace, cache
+):
+    """The storage does not see it: the image is flushed before it is called frozen."""
+    machine = machines()
+    machine.create(FIRST, SIZE, disk={"disk": {"bus": "virtio"}, "cache": cache})
+    machine.wait_until_running()
+    machine.wait_for_writes()
+    migration = migrate("moved", machine.name, MOVED, copy={"method": "VolumeSnapshot"})
+    assert_moved(cluster, kube, machine, migration, "moved")
+
+
+def test_a_clone_of_the_frozen_source_becomes_the_destination(
+    cluster, kube, machine, migrate, namespace
+):
+    migration = migrate("moved", machine.name, MOVED, copy={"method": "CSIClone"})
+    assert_moved(cluster, kube, machine, migration, "moved")
+    assert source_of(kube, "moved", namespace) == "PersistentVolumeClaim"
+    assert method(migration)["name"] == "CSIClone"
+
+
+def test_a_larger_claim_keeps_the_image_and_the_guest_goes_on(
+    cluster, kube, machine, migrate, namespace
+):
+    template = {"claimTemplate": {"storageClassName": SECOND, "size": "400Mi"}}
+    migration = migrate("moved", machine.name, template, copy={"method": "VolumeSnapshot"})
+    assert migration.wait_for_end()["status"] == "True", migration.story()
+    machine.wait_for_writes()
+    machine.stop()
+    verdict = machine.verify("moved")
+    assert verdict.passed, verdict.text
+
+
+def test_a_device_is_copied_by_the_storage_too(cluster, kube, machines, migrate, namespace):
+    machine = machines()
+    machine.create(FIRST, SIZE, volume_mode="Block")
+    machine.wait_until_running()
+    machine.wait_for_writes()
+    migration = migrate("moved", machine.name, MOVED, copy={"method": "VolumeSnapshot"})
+    assert migration.wait_for_end()["status"] == "True", migration.story()
+    machine.wait_for_writes()
+    machine.stop()
+    verdict = machine.verify("moved", block=True)
+    assert verdict.passed, verdict.text
+
+
+def test_a_stopped_machines_disk_is_copied_by_the_storage(machine, migrate):
+    machine.stop()
+    migration = migrate("moved", machine.name, MOVED, copy={"method": "VolumeSnapshot"})
+    assert migration.wait_for_end()["status"] == "True", migration.story()
+    verdict = machine.verify("moved")
+    assert verdict.passed, verdict.text
+    machine.start()
+    assert machine.instance_claim() == "moved"
+
+
+@pytest.mark.parametrize("how", ["VolumeSnapshot", "CSIClone"])
+def test_a_cancel_leaves_neither_snapshot_nor_claim(kube, machine, migrate, namespace, how):
+    migration = migrate("moved", machine.name, MOVED, hold=True, copy={"method": how})
+    migration.wait_for_condition("Copied")
+    assert kube.get("pvc", "moved", namespace)
+    machine.wait_for_writes()
+    kube.patch("volumemigrations", "moved", namespace, {"spec": {"cancel": True}})
+    ended = migration.wait_for_end()
+    assert (ended["status"], ended["reason"]) == ("False", "Cancelled"), migration.story()
+    assert kube.get("pvc", "moved", namespace) is None
+    assert snapshots(kube, namespace) == []
+    machine.wait_for_writes()
+    machine.stop()
+    verdict = machine.verify(machine.source)
+    assert verdict.passed, verdict.text
+
+
+@pytest.mark.parametrize(
+    "when", ["SourceFrozen", "Copied"], ids=["while it is copied", "while it waits"]
+)
+def test_deleting_the_migration_leaves_neither_snapshot_nor_claim(
+    kube, machine, migrate, namespace, when
+):
+    migration = migrate("moved", machine.name, MOVED, hold=True)
+    migration.wait_for_condition(when)
+    kube.delete("volumemigrations", "moved", namespace)
+    assert kube.get("pvc", "moved", namespace) is None
+    assert snapshots(kube, namespace) == []
+    machine.wait_for_writes()
+    assert machine.claim() == machine.source
+
+
+def test_a_driver_that_refuses_fails_the_method_that_was_asked_for(
+    kube, machine, migrate, namespace
+):
+    name = f"{namespace}-refuses"
+    with made(kube, "storageclass", storage_class(name, cloneInUse="refuse")):
+        template = {"claimTemplate": {"storageClassName": name}}
+        migration = migrate("moved", machine.name, template, copy={"method": "CSIClone"})
+        ended = migration.wait_for_end()
+        assert (ended["status"], ended["reason"]) == ("False", "CopyFailed"), migration.story()
+        assert migration.condition("Copied")["reason"] == "ProvisioningFailed"
+        assert "in use" in migration.condition("Copied")["message"]
+        assert kube.get("pvc", "moved", namespace) is None
+        machine.wait_for_writes()
+
+
+@pytest.mark.alone
+def test_auto_goes_on_until_a_method_works(cluster, kube, machine, migrate, namespace):
+    """Snapshots fail and clones are refused: a Job copies in the end, to another claim."""
+    name = f"{namespace}-refuses"
+    with (
+        made(kube, "storageclass", storage_class(name, cloneInUse="refuse")),
+        made(kube, "volumesnapshotclass", snapshot_class(name, createSnapshot="fail")),
+    ):
+        template = {"claimTemplate": {"storageClassName": name}}
+        migration = migrate("moved", machine.name, template)
+        assert_moved(cluster, kube, machine, migration, "moved")
+        found = method(migration)
+        assert found["name"] == "HostAssisted"
+        assert found["tried"] == ["VolumeSnapshot", "CSIClone"]
+        why = {item["name"]: item["reason"] for item in found["refused"]}
+        assert why["VolumeSnapshot"] == "SnapshotFailed"
+        assert why["CSIClone"] == "ProvisioningFailed"
+        assert source_of(kube, "moved", namespace) is None
+
+
+def test_another_driver_and_a_claim_that_is_there_are_copied_to_by_a_job(
+    cluster, kube, machine, migrate, namespace
+):
+    template = {"claimTemplate": {"storageClassName": cluster.destination_class}}
+    first = migrate("away", machine.name, template)
+    assert first.wait_for_end()["status"] == "True", first.story()
+    why = {item["name"]: item["reason"] for item in method(first)["refused"]}
+    assert (method(first)["name"], why["VolumeSnapshot"]) == ("HostAssisted", "DriversDiffer")
+    kube.apply(manifest.claim("there", namespace, SECOND, SIZE))
+    back = migrate("back", machine.name, {"claimName": "there"})
+    assert back.wait_for_end()["status"] == "True", back.story()
+    why = {item["name"]: item["reason"] for item in method(back)["refused"]}
+    assert (method(back)["name"], why["VolumeSnapshot"]) == ("HostAssisted", "DestinationThere")
+    machine.wait_for_writes()
+    machine.stop()
+    verdict = machine.verify("there")
+    assert verdict.passed, verdict.text
+
+
+COPY = """
+cp --sparse=always /source/disk.img /destination/disk.img
+sync /destination/disk.img
+"""
+"""Sparse, as an image may be larger than the file system it is on."""
+
+
+def test_somebody_else_copies_and_says_so(cluster, kube, machine, migrate, namespace):
+    migration = migrate("moved", machine.name, MOVED, copy={"method": "External"})
+
+    def published():
+        return migration.object().get("status", {}).get("external")
+
+    external = wait_for("what is to be copied", published, seconds=300, seen=migration.story)
+    assert migration.condition("Copied")["reason"] == "WaitingForExternalCopy"
+    machine.wait_for_writes()
+    pod = manifest.verifier("external", namespace, external["sourceClaim"])
+    pod["metadata"]["labels"] = {"detour.dev/component": "external-copier"}
+    spec = pod["spec"]
+    spec["nodeSelector"] = {"kubernetes.io/hostname": external["node"]}
+    spec["securityContext"] = {**spec.get("securityContext", {}), "runAsUser": 107, "fsGroup": 107}
+    (container,) = spec["containers"]
+    container["command"] = ["sh", "-ec", COPY]
+    (source,) = container["volumeMounts"]
+    source["mountPath"] = "/source"
+    container["volumeMounts"].append({"name": "destination", "mountPath": "/destination"})
+    claim = {"claimName": external["destinationClaim"]}
+    spec["volumes"].append({"name": "destination", "persistentVolumeClaim": claim})
+    kube.apply(pod)
+    kube.run(
+        *("wait", "pod/external", "-n", namespace, "--timeout=180s"),
+        "--for=jsonpath={.status.phase}=Succeeded",
+        timeout=200,
+    )
+    kube.delete("pods", "external", namespace)
+    wrong = "detour.dev/copied=other-1"
+    annotate = ("annotate", "pvc", external["destinationClaim"], "-n", namespace, "--overwrite")
+    kube.run(*annotate, wrong)
+    assert migration.condition("Copied")["status"] == "Unknown"
+    kube.run(*annotate, f"detour.dev/copied={external['token']}")
+    assert_moved(cluster, kube, machine, migration, "moved")
+
+
+def test_others_may_not_copy_the_frozen_source_themselves(kube, machine, migrate, namespace):
+    """The lock lets the operator's snapshot through, and nobody else's."""
+    migration = migrate("moved", machine.name, MOVED, hold=True)
+    migration.wait_for_condition("Copied")
+    body = {
+        "apiVersion": "snapshot.storage.k8s.io/v1",
+        "kind": "VolumeSnapshot",
+        "metadata": {"name": "mine", "namespace": namespace},
+        "spec": {
+            "volumeSnapshotClassName": FIRST,
+            "source": {"persistentVolumeClaimName": machine.source},
+        },
+    }
+    with pytest.raises(KubectlError, match="AttachmentSwitch moved"):
+        kube.create(body)
+    kube.patch("volumemigrations", "moved", namespace, {"spec": {"hold": False}})
+    assert migration.wait_for_end()["status"] == "True", migration.story()

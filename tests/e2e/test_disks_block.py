@@ -1,0 +1,92 @@
+"""Volumes of mode Block: the device is the disk, and it moves as an image file does."""
+
+import pytest
+
+from harness import leftovers
+
+MIB = 1 << 20
+SIZE = 128 * MIB + 3 * 512
+"""No whole MiB, no whole 4 KiB."""
+BEHIND = 5 * MIB + 512
+
+
+def machine_on(blocks, machines, node, storage_class, size=SIZE, **options):
+    """A VM that writes to a device of exactly that size."""
+    blocks.make(node, storage_class, size)
+    machine = machines()
+    machine.create(storage_class, str(size), volume_mode="Block", node=node, **options)
+    machine.wait_until_running()
+    machine.wait_for_writes()
+    return machine
+
+
+def assert_intact(machine, claim):
+    verdict = machine.verify(claim, block=True)
+    assert verdict.passed, verdict.text
+
+
+@pytest.mark.e2e
+def test_a_device_moves_onto_an_equal_one_and_on_to_a_larger_one(
+    cluster, blocks, kube, machines, migrate, namespace
+):
+    node, (first, second) = cluster.nodes[0], cluster.provider.classes.block
+    machine = machine_on(blocks, machines, node, first)
+    xml_before = cluster.domain_xml(machine)
+    blocks.fill(node, blocks.make(node, second, SIZE))
+
+    equal = migrate("equal", machine.name, {"claimTemplate": {"storageClassName": second}})
+    assert equal.wait_for_end()["status"] == "True", equal.story()
+    assert machine.claim() == machine.instance_claim() == "equal"
+    assert cluster.domain_xml(machine) == xml_before
+    assert kube.get("pvc", "equal", namespace)["spec"]["volumeMode"] == "Block"
+    assert leftovers.on_node(cluster, equal) == []
+    machine.wait_for_writes()
+
+    larger_volume = blocks.make(node, first, SIZE + BEHIND)
+    blocks.fill(node, larger_volume)
+    template = {"storageClassName": first, "size": str(SIZE + BEHIND)}
+    larger = migrate("larger", machine.name, {"claimTemplate": template})
+    assert larger.wait_for_end()["status"] == "True", larger.story()
+    machine.wait_for_writes()
+    machine.stop()
+    assert_intact(machine, "larger")
+    assert not machine.verify("equal", block=True).passed, "the frozen source must look like loss"
+    tail = ["sh", "-c", f"tail -c {BEHIND} {blocks.devices[larger_volume]} | tr -d '\\0' | wc -c"]
+    assert cluster.provider.node_exec(node, tail).stdout.strip() == "0", "old data behind the disk"
+    machine.start()
+    assert machine.instance_claim() == "larger"
+
+
+@pytest.mark.e2e
+def test_a_cancel_brings_a_device_back(cluster, blocks, kube, machines, migrate, namespace):
+    node, (first, second) = cluster.nodes[-1], cluster.provider.classes.block
+    machine = machine_on(blocks, machines, node, first, launcher="sid")
+    xml_before = cluster.domain_xml(machine)
+    blocks.make(node, second, SIZE)
+    template = {"claimTemplate": {"storageClassName": second}}
+    migration = migrate("m", machine.name, template, hold=True)
+    migration.wait_for_condition("Copied")
+    machine.wait_for_writes()
+    kube.patch("volumemigrations", "m", namespace, {"spec": {"cancel": True}})
+    ended = migration.wait_for_end()
+    assert (ended["status"], ended["reason"]) == ("False", "Cancelled"), migration.story()
+    assert cluster.domain_xml(machine) == xml_before
+    machine.wait_for_writes()
+    machine.stop()
+    assert_intact(machine, machine.source)
+
+
+@pytest.mark.e2e
+def test_a_smaller_device_is_refused_with_both_sizes(
+    cluster, blocks, kube, machines, migrate, namespace
+):
+    node, (first, second) = cluster.nodes[0], cluster.provider.classes.block
+    machine = machine_on(blocks, machines, node, first)
+    template = {"storageClassName": second, "size": str(SIZE - 512)}
+    migration = migrate("m", machine.name, {"claimTemplate": template})
+    refused = migration.wait_for_condition("Accepted", "False")
+    assert refused["reason"] == "DestinationTooSmall"
+    assert str(SIZE) in refused["message"]
+    assert str(SIZE - 512) in refused["message"]
+    assert kube.get("pvc", "m", namespace) is None
+    machine.wait_for_writes()

@@ -1,0 +1,121 @@
+"""While a disk moves, nobody else may move, stop, change or copy its VM; afterwards all may."""
+
+import pytest
+
+from harness import attempts
+from harness.attempts import evict, live_migration
+from harness.kube import KubectlError, wait_for
+
+SIZE = "128Mi"
+DRY = "--dry-run=server"
+
+
+@pytest.mark.e2e
+def test_what_would_lose_writes_is_denied_and_nothing_else_is(
+    cluster, kube, held, machines, namespace
+):
+    machine, migration = held()
+    other = machines("other")
+    other.create(cluster.source_class, SIZE)
+    other.wait_until_running()
+
+    def everything():
+        found = attempts.of_machine(kube, machine)
+        for claim in (machine.source, migration.name):
+            found |= attempts.of_claim(kube, namespace, claim)
+        return found
+
+    for what, attempt in everything().items():
+        told = attempts.refusal(attempt)
+        assert f"AttachmentSwitch {migration.name} " in told, f"{what}: {told or 'admitted'}"
+        assert "spec.cancel" in told, f"{what}: does not say what to do: {told}"
+    compute = migration.switch()["status"]["compute"]
+    remove = ["delete", "-n", namespace, "--wait=false"]
+    for kind, name in (
+        ("pod", compute["holderPod"]["name"]),
+        ("poddisruptionbudget", f"detour-{migration.name}"),
+    ):
+        with pytest.raises(KubectlError, match=f"AttachmentSwitch {migration.name}"):
+            kube.run(*remove, kind, name)
+    for pod in ("launcherPod", "holderPod"):
+        with pytest.raises(KubectlError, match=r"(?i)cannot evict"):
+            evict(kube, compute[pod]["name"], namespace)
+
+    others = attempts.of_machine(kube, other) | attempts.of_claim(kube, namespace, other.source)
+    for what, attempt in others.items():
+        told = attempts.refusal(attempt, DRY)
+        assert "policy" not in told.lower(), f"{what}: {told}"
+    other.stop()
+
+    machine.wait_for_writes()
+    assert machine.instance()["status"]["phase"] == "Running"
+    kube.patch("volumemigrations", migration.name, namespace, {"spec": {"hold": False}})
+    assert migration.wait_for_end()["status"] == "True", migration.story()
+    assert kube.get("poddisruptionbudgets", f"detour-{migration.name}", namespace) is None
+    for what, attempt in everything().items():
+        told = attempts.refusal(attempt, DRY)
+        assert "policy" not in told.lower(), f"{what}: {told}"
+    machine.wait_for_writes()
+    machine.stop()
+    verdict = machine.verify(migration.name)
+    assert verdict.passed, verdict.text
+
+
+@pytest.mark.e2e
+def test_a_second_move_of_the_same_disk_waits_for_the_first(
+    cluster, kube, held, migrate, namespace
+):
+    machine, migration = held()
+    destination = {"claimTemplate": {"storageClassName": cluster.destination_class}}
+    second = migrate("second", machine.name, destination)
+    accepted = second.wait_for_condition("Accepted", "False")
+    assert accepted["reason"] == "VirtualMachineBusy"
+    assert migration.name in accepted["message"]
+    spec = {"virtualMachine": {"name": machine.name}, "volume": "data"}
+    kube.create(
+        {
+            "apiVersion": "detour.dev/v1alpha1",
+            "kind": "AttachmentSwitch",
+            "metadata": {"name": "third", "namespace": namespace},
+            "spec": spec,
+        }
+    )
+
+    def refused():
+        found = kube.get("attachmentswitches", "third", namespace) or {}
+        conditions = found.get("status", {}).get("conditions", [])
+        return [item["reason"] for item in conditions if item["type"] == "Accepted"]
+
+    wait_for("a reason", lambda: refused() == ["VirtualMachineBusy"], seen=refused)
+    kube.delete("attachmentswitches", "third", namespace)
+    kube.delete("volumemigrations", "second", namespace)
+    machine.wait_for_writes()
+
+
+@pytest.mark.e2e
+def test_live_migration_is_denied_at_every_stage(cluster, kube, machines, migrate, namespace):
+    """Asked for over and over during a whole move: never admitted between lock and unlock."""
+    machine = machines()
+    machine.create(cluster.source_class, SIZE)
+    machine.wait_until_running()
+    machine.wait_for_writes()
+    destination = {"claimTemplate": {"storageClassName": cluster.destination_class}}
+    migration = migrate("move", machine.name, destination)
+    migration.wait_for_condition("Locked")
+    denied = {}
+
+    def ended():
+        before = migration.switch()["status"]["compute"]
+        try:
+            kube.create(live_migration(machine), DRY)
+        except KubectlError as error:
+            assert "move" in error.message
+            key = (before.get("order", ""), before.get("handover"))
+            denied[key] = denied.get(key, 0) + 1
+        else:
+            after = migration.switch()["status"]["compute"]
+            assert not after.get("locked"), f"admitted while locked: {before} {after}"
+        return migration.condition("Succeeded").get("status") == "True"
+
+    wait_for("the move to end", ended, seconds=300, every=0.05, seen=migration.story)
+    assert {order for order, _ in denied} >= {"Overlay"}, denied

@@ -1,0 +1,81 @@
+"""An overlay on a claim of its own: who has it mounted, and another node that goes on with it."""
+
+import dataclasses
+
+from detour_agent.domain.journal import Record
+from detour_agent.domain.ports import Place
+from detour_agent.steps.inspect import place_of
+from detour_crds.attachment_switch import ObjectRef, Order, Stage, Top
+from detour_crds.names import HOLDER_OVERLAY_PATH
+from detour_crds.volume_migration import OverlayPlace, OverlaySpec
+from unit.agent.machine import FINISHER, OVERLAY_HOLDER, UID, Agent, Machine
+
+NAME = f".detour-{UID}-1"
+
+
+def on_claim(machine: Machine) -> Agent:
+    agent = Agent(machine)
+    agent.switch = dataclasses.replace(
+        agent.switch,
+        overlay=OverlaySpec(where=OverlayPlace.CLAIM),
+        compute=dataclasses.replace(
+            agent.switch.compute, overlay_pod=ObjectRef(name="overlay", uid="o")
+        ),
+    )
+    return agent
+
+
+def test_while_the_guest_runs_a_pod_of_its_own_has_it():
+    agent = on_claim(Machine())
+    place = place_of(agent.switch, agent.passes.ports)
+    assert place == Place(process=OVERLAY_HOLDER, base=HOLDER_OVERLAY_PATH, name=NAME)
+
+
+def test_until_that_pod_is_recorded_nobody_has():
+    agent = on_claim(Machine())
+    compute = dataclasses.replace(agent.switch.compute, overlay_pod=None)
+    switch = dataclasses.replace(agent.switch, compute=compute)
+    assert place_of(switch, agent.passes.ports).process is None
+
+
+def test_of_a_guest_that_is_gone_the_finisher_has():
+    agent = on_claim(Machine())
+    agent.guest_stops()
+    place = place_of(agent.switch, agent.passes.ports)
+    assert place == Place(process=FINISHER, base=HOLDER_OVERLAY_PATH, name=NAME)
+
+
+class OtherNode(Machine):
+    """Has no journal of its own, and reaches the one beside the overlay with the finisher only."""
+
+    mounted: bool = False
+
+    def read(self, uid: str) -> Record | None:
+        return super().read(uid) if self.mounted else None
+
+    def find_finisher(self, pod_uid: str):
+        return super().find_finisher(pod_uid) if self.mounted else None
+
+
+def test_another_node_waits_for_the_journal_and_does_not_take_it_for_missing():
+    agent = on_claim(Machine())
+    agent.reach(Order.OVERLAY)
+    told = agent.switch.node
+    elsewhere = OtherNode(**vars(agent.machine))
+    elsewhere.gone, elsewhere.unmounted = True, True
+    agent.machine = elsewhere
+    agent.restart()
+    agent.guest_stops()
+    agent.order(Order.SOURCE)
+    for _ in range(3):
+        agent.once()
+    node = agent.switch.node
+    assert (node.stage, node.reached, node.stopped) == (told.stage, told.reached, None)
+    assert (node.row, node.top, node.last_error.reason) == (
+        "U1",
+        Top.UNKNOWN,
+        "JournalUnreachable",
+    )
+    elsewhere.mounted, elsewhere.unmounted = True, False
+    assert agent.reach(Order.SOURCE).stage is Stage.CANCELLED
+    assert elsewhere.source == elsewhere.writes

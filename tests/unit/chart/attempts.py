@@ -1,0 +1,206 @@
+"""What others may try with a virtual machine and its claims, as requests to the API server."""
+
+from unit.chart.locked import KUBEVIRT, api, budget, claim_of, machine, pod
+
+VOLUMES = "/spec/template/spec/volumes"
+
+
+def of(namespace: str, vm: str, source: str, destination: str) -> dict[str, tuple]:
+    """Every attempt by name: method, path and body."""
+    return {
+        **_machine(namespace, vm),
+        **_running(namespace, vm),
+        **_instance(namespace, vm),
+        **_claims(namespace, source, destination),
+        **_copies(namespace, vm, source, destination),
+    }
+
+
+def _kubevirt(namespace: str, plural: str, *rest: str) -> str:
+    return "/".join((api(namespace, KUBEVIRT), plural, *rest))
+
+
+def _machine(namespace: str, vm: str) -> dict[str, tuple]:
+    path = _kubevirt(namespace, "virtualmachines", vm)
+    start = [{"action": "Start"}]
+
+    def status(**changed: object) -> tuple:
+        return "PATCH", f"{path}/status", {"status": changed}
+
+    def spec(**changed: object) -> tuple:
+        return "PATCH", path, {"spec": changed}
+
+    other = {"name": "extra", "persistentVolumeClaim": {"claimName": "extra"}}
+    new = machine(vm, "extra")["virtualmachineinstances"]
+    return {
+        "delete the VM": ("DELETE", path),
+        "run strategy Always": spec(runStrategy="Always"),
+        "run strategy Halted": spec(runStrategy="Halted"),
+        "running": spec(running=True),
+        "start request": status(stateChangeRequests=start),
+        "stop request": status(stateChangeRequests=[{"action": "Stop", "uid": "u"}]),
+        "restart request": status(stateChangeRequests=[{"action": "Stop"}, *start]),
+        "add volume request": status(volumeRequests=[{"addVolumeOptions": {"name": "e"}}]),
+        "remove volume request": status(volumeRequests=[{"removeVolumeOptions": {"name": "e"}}]),
+        "memory dump": status(memoryDumpRequest={"claimName": "dump", "phase": "Associating"}),
+        "KubeVirt's volume migration": spec(updateVolumesStrategy="Migration"),
+        "another claim": (
+            "PATCH",
+            path,
+            [
+                {
+                    "op": "replace",
+                    "path": f"{VOLUMES}/0/persistentVolumeClaim/claimName",
+                    "value": "extra",
+                }
+            ],
+        ),
+        "a further volume": (
+            "PATCH",
+            path,
+            [{"op": "add", "path": f"{VOLUMES}/-", "value": other}],
+        ),
+        "a volume less": ("PATCH", path, [{"op": "remove", "path": f"{VOLUMES}/1"}]),
+        "its instance, made by hand": (
+            "POST",
+            _kubevirt(namespace, "virtualmachineinstances"),
+            new | {"metadata": {"name": vm}},
+        ),
+    }
+
+
+def _running(namespace: str, vm: str) -> dict[str, tuple]:
+    """What concerns a running machine only."""
+    path = _kubevirt(namespace, "virtualmachines", vm)
+
+    def domain(**changed: object) -> tuple:
+        return "PATCH", path, {"spec": {"template": {"spec": {"domain": changed}}}}
+
+    number = "1" if vm == "web" else "2"
+    pods = f"{api(namespace)}/pods"
+    budgets = f"{api(namespace, 'policy/v1')}/poddisruptionbudgets"
+    own = budget(f"detour-{'move' if vm == 'web' else 'not'}")
+    return {
+        "processors": domain(cpu={"sockets": 2}),
+        "memory": domain(memory={"guest": "2Gi"}),
+        "instance type": ("PATCH", path, {"spec": {"instancetype": {"name": "large"}}}),
+        "delete the launcher pod": ("DELETE", f"{pods}/virt-launcher-{vm}"),
+        "delete the holder pod": ("DELETE", f"{pods}/hp-volume-detour-{number}"),
+        "delete the budget": ("DELETE", f"{budgets}/{own['metadata']['name']}"),
+        "loosen the budget": (
+            "PATCH",
+            f"{budgets}/{own['metadata']['name']}",
+            {"spec": {"minAvailable": 0}},
+        ),
+    }
+
+
+def _instance(namespace: str, vm: str) -> dict[str, tuple]:
+    path = _kubevirt(namespace, "virtualmachineinstances", vm)
+    other = {"name": "extra", "persistentVolumeClaim": {"claimName": "extra"}}
+    migration = {
+        "apiVersion": KUBEVIRT,
+        "kind": "VirtualMachineInstanceMigration",
+        "metadata": {"name": "evacuate"},
+        "spec": {"vmiName": vm},
+    }
+    listed = [{"volumeName": "data"}]
+    return {
+        "live migration": (
+            "POST",
+            _kubevirt(namespace, "virtualmachineinstancemigrations"),
+            migration,
+        ),
+        "delete the instance": ("DELETE", path),
+        "another claim in the instance": (
+            "PATCH",
+            path,
+            [
+                {
+                    "op": "replace",
+                    "path": "/spec/volumes/0/persistentVolumeClaim/claimName",
+                    "value": "extra",
+                }
+            ],
+        ),
+        "migrated volumes in the instance": (
+            "PATCH",
+            path,
+            {"status": {"migratedVolumes": listed}},
+        ),
+        "a further volume in the instance": (
+            "PATCH",
+            path,
+            [{"op": "add", "path": "/spec/volumes/-", "value": other}],
+        ),
+        "a utility volume": ("PATCH", path, {"spec": {"utilityVolumes": [{"name": "u"}]}}),
+        "the fence": (
+            "PATCH",
+            path,
+            {"metadata": {"annotations": {"fence.detour.dev/data": "t-1"}}},
+        ),
+    }
+
+
+def _claims(namespace: str, source: str, destination: str) -> dict[str, tuple]:
+    found: dict[str, tuple] = {}
+    larger = {"spec": {"resources": {"requests": {"storage": "2Gi"}}}}
+    claims = f"{api(namespace)}/persistentvolumeclaims"
+    for what, claim in (("source", source), ("destination", destination)):
+        same = {"kind": "PersistentVolumeClaim", "name": claim}
+        snapshot = {
+            "apiVersion": "snapshot.storage.k8s.io/v1",
+            "kind": "VolumeSnapshot",
+            "metadata": {"name": "s"},
+            "spec": {"source": {"persistentVolumeClaimName": claim}},
+        }
+        path = f"{api(namespace, 'snapshot.storage.k8s.io/v1')}/volumesnapshots"
+        found |= {
+            f"delete the {what}": ("DELETE", f"{claims}/{claim}"),
+            f"a pod on the {what}": ("POST", f"{api(namespace)}/pods", pod("p", claim)),
+            f"another launcher on the {what}": (
+                "POST",
+                f"{api(namespace)}/pods",
+                pod("virt-launcher-second", claim, "virt-launcher"),
+            ),
+            f"a volume snapshot of the {what}": ("POST", path, snapshot),
+            f"a clone of the {what}": ("POST", claims, claim_of("c", dataSource=same)),
+            f"a clone of the {what} by reference": (
+                "POST",
+                claims,
+                claim_of("c", dataSourceRef=same),
+            ),
+            f"resize the {what}": ("PATCH", f"{claims}/{claim}", larger),
+        }
+    return found
+
+
+def _copies(namespace: str, vm: str, source: str, destination: str) -> dict[str, tuple]:
+    of_vm = {"apiGroup": "kubevirt.io", "kind": "VirtualMachine", "name": vm}
+
+    def made(kind: str, group: str, version: str = "v1beta1", **spec: object) -> tuple:
+        body = {
+            "apiVersion": f"{group}/{version}",
+            "kind": kind,
+            "metadata": {"name": "c"},
+            "spec": spec,
+        }
+        return "POST", f"{api(namespace, f'{group}/{version}')}/{kind.lower()}s", body
+
+    export = "export.kubevirt.io"
+    return {
+        "snapshot": made("VirtualMachineSnapshot", "snapshot.kubevirt.io", source=of_vm),
+        "restore": made("VirtualMachineRestore", "snapshot.kubevirt.io", target=of_vm),
+        "clone": made("VirtualMachineClone", "clone.kubevirt.io", source=of_vm),
+        "clone over it": made("VirtualMachineClone", "clone.kubevirt.io", target=of_vm),
+        "export": made("VirtualMachineExport", export, source=of_vm),
+        "backup": made("VirtualMachineBackup", "backup.kubevirt.io", "v1", source=of_vm),
+        **{
+            f"export of the {what}": made(
+                "VirtualMachineExport",
+                export,
+                source={"apiGroup": "", "kind": "PersistentVolumeClaim", "name": claim},
+            )
+            for what, claim in (("source", source), ("destination", destination))
+        },
+    }

@@ -1,0 +1,261 @@
+"""What the lock denies, to whom, and what it leaves alone: asked of a real API server."""
+
+import pytest
+
+from unit.chart import attempts, server
+from unit.chart.locked import (
+    CONTROLLER,
+    DRIVER,
+    HANDLER,
+    KUBEVIRT,
+    KUBEVIRT_API,
+    OPERATOR,
+    api,
+    claim_of,
+    install,
+    pod,
+)
+
+pytestmark = pytest.mark.timeout(1800)  # the API server may have to be built first
+
+ALL = attempts.of("live", "web", "old", "new")
+ONLY_RUNNING = {
+    *("processors", "memory", "instance type", "delete the launcher pod"),
+}
+ONLY_AFTER_RESTART = {
+    "live migration",
+    "another claim",
+    "KubeVirt's volume migration",
+    "another claim in the instance",
+    "migrated volumes in the instance",
+    "the fence",
+    "delete the holder pod",
+    *(
+        f"{what} the {claim}"
+        for what in ("delete", "resize")
+        for claim in ("source", "destination")
+    ),
+}
+
+
+@pytest.fixture(scope="session")
+def asked():
+    with server.running() as running:
+        install(running)
+        yield running
+
+
+@pytest.mark.parametrize("what", ALL)
+def test_what_is_denied_while_the_disk_of_a_running_machine_moves(asked, what):
+    told = asked.refusal(*ALL[what])
+    assert "AttachmentSwitch move" in told, told or "admitted"
+    assert "'detour-lock-" in told
+    assert "web" in told
+    holder = what == "delete the holder pod"
+    next_step = "it goes by itself" if holder else "Wait until that has ended, or cancel it"
+    assert next_step in told
+
+
+@pytest.mark.parametrize("what", ALL)
+def test_kubevirts_own_accounts_are_denied_the_same(asked, what):
+    for user in (CONTROLLER, KUBEVIRT_API, "system:serviceaccount:kube-system:node-controller"):
+        assert "AttachmentSwitch move" in asked.refusal(*ALL[what], user=user), user
+
+
+@pytest.mark.parametrize("what", ALL)
+def test_a_stopped_machine_is_locked_in_the_same_way(asked, what):
+    told = asked.refusal(*attempts.of("stopped", "web", "old", "new")[what])
+    assert ("AttachmentSwitch move" in told) is (what not in ONLY_RUNNING), told
+
+
+@pytest.mark.parametrize("what", ALL)
+def test_before_the_restart_only_what_opens_the_source_is_denied(asked, what):
+    told = asked.refusal(*attempts.of("restart", "web", "old", "new")[what])
+    denied = what in ONLY_AFTER_RESTART
+    assert ("AttachmentSwitch move" in told) is denied, told
+    if denied and what != "delete the holder pod":
+        assert "Restart the machine first" in told
+
+
+@pytest.mark.parametrize("what", ALL)
+def test_another_machine_of_the_namespace_is_free(asked, what):
+    for namespace in ("live", "stopped", "restart"):
+        other = attempts.of(namespace, "other", "other", "spare")[what]
+        told = asked.refusal(*other)
+        assert "policy" not in told.lower(), f"{namespace}: {told}"
+
+
+@pytest.mark.parametrize("what", ALL)
+def test_so_is_a_machine_of_the_same_name_without_a_move_or_after_it(asked, what):
+    for namespace in ("elsewhere", "ended"):
+        told = asked.refusal(*attempts.of(namespace, "web", "old", "new")[what])
+        stays = namespace == "ended" and what == "delete the holder pod"
+        assert ("policy" in told.lower()) is stays, f"{namespace}: {told}"
+
+
+INSTANCE = f"{api('live', KUBEVIRT)}/virtualmachineinstances/web"
+MACHINE = f"{api('live', KUBEVIRT)}/virtualmachines/web"
+CLAIM = f"{api('live')}/persistentvolumeclaims/old"
+PODS = f"{api('live')}/pods"
+ORDINARY = {
+    "virt-handler tells of the guest": (
+        HANDLER,
+        "PATCH",
+        INSTANCE,
+        {"status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}},
+    ),
+    "virt-controller notes a volume's claim": (
+        CONTROLLER,
+        "PATCH",
+        INSTANCE,
+        {"status": {"volumeStatus": [{"name": "data", "target": "vda"}]}},
+    ),
+    "virt-controller labels the instance": (
+        CONTROLLER,
+        "PATCH",
+        INSTANCE,
+        {"metadata": {"labels": {"kubevirt.io/outdatedLauncherImage": ""}}},
+    ),
+    "virt-api marks the instance for evacuation": (
+        KUBEVIRT_API,
+        "PATCH",
+        INSTANCE,
+        {"status": {"evacuationNodeName": "n"}},
+    ),
+    "virt-controller writes the machine's status": (
+        CONTROLLER,
+        "PATCH",
+        f"{MACHINE}/status",
+        {"status": {"printableStatus": "Running", "ready": True}},
+    ),
+    "virt-controller adds the machine's finalizer": (
+        CONTROLLER,
+        "PATCH",
+        MACHINE,
+        {"metadata": {"finalizers": ["kubevirt.io/virtualMachineControllerFinalize"]}},
+    ),
+    "a label on the machine": ("joe", "PATCH", MACHINE, {"metadata": {"labels": {"a": "b"}}}),
+    "a launcher pod's label": (
+        HANDLER,
+        "PATCH",
+        f"{PODS}/virt-launcher-web",
+        {"metadata": {"labels": {"a": "b"}}},
+    ),
+    "kubelet ends a pod": ("system:node:n", "DELETE", f"{PODS}/virt-launcher-web"),
+    "the garbage collector takes the holder": (
+        "system:serviceaccount:kube-system:generic-garbage-collector",
+        "DELETE",
+        f"{PODS}/hp-volume-detour-1",
+    ),
+    "pvc-protection adds its finalizer": (
+        "system:serviceaccount:kube-system:pvc-protection-controller",
+        "PATCH",
+        CLAIM,
+        {"metadata": {"finalizers": ["kubernetes.io/pvc-protection"]}},
+    ),
+    "a resizer writes the claim's status": (
+        "system:serviceaccount:csi:resizer",
+        "PATCH",
+        f"{CLAIM}/status",
+        {"status": {"capacity": {"storage": "1Gi"}}},
+    ),
+    "a copier": (
+        "system:serviceaccount:kube-system:job-controller",
+        "POST",
+        PODS,
+        pod("copier", "old", **{"detour.dev/component": "copier"}),
+    ),
+    "a pod without claims": (
+        "joe",
+        "POST",
+        PODS,
+        {
+            "metadata": {"name": "p"},
+            "spec": {"containers": [{"name": "c", "image": "i"}]},
+        },
+    ),
+    "another claim": ("joe", "POST", f"{api('live')}/persistentvolumeclaims", claim_of("third")),
+    "the upgrade of KubeVirt": (
+        "system:serviceaccount:kubevirt:kubevirt-operator",
+        "POST",
+        f"{api('live', KUBEVIRT)}/kubevirts",
+        {
+            "apiVersion": KUBEVIRT,
+            "kind": "KubeVirt",
+            "metadata": {"name": "kubevirt"},
+            "spec": {"imageTag": "v1.9.0"},
+        },
+    ),
+    "a volume snapshot by the move itself": (
+        OPERATOR,
+        *attempts.of("live", "web", "old", "new")["a volume snapshot of the source"],
+    ),
+    "a clone by the move itself": (
+        OPERATOR,
+        *attempts.of("live", "web", "old", "new")["a clone of the source"],
+    ),
+    "the operator points the machine at the destination": (OPERATOR, *ALL["another claim"]),
+    "the operator ends the holder": (OPERATOR, *ALL["delete the holder pod"]),
+    "the operator removes the budget": (OPERATOR, *ALL["delete the budget"]),
+}
+
+
+@pytest.mark.parametrize("what", ORDINARY)
+def test_everyday_work_goes_on_with_the_locked_machine(asked, what):
+    user, *request = ORDINARY[what]
+    assert asked.refusal(*request, user=user) == ""
+
+
+def test_a_refusal_says_who_can_cancel(asked):
+    for namespace, whose, how in (
+        ("live", " of a storage controller.", "spec.position Source of the AttachmentSwitch."),
+        ("stopped", " of the VolumeMigration of that name.", "spec.cancel."),
+    ):
+        told = asked.refusal(*attempts.of(namespace, "web", "old", "new")["another claim"])
+        assert f"AttachmentSwitch move{whose}" in told
+        assert told.endswith(f"or cancel it with {how}")
+
+
+COPIES = ("a volume snapshot of the {}", "a clone of the {}", "a clone of the {} by reference")
+
+
+@pytest.mark.parametrize("what", COPIES)
+def test_a_driver_has_the_storage_copy_the_frozen_source_and_nothing_else(asked, what):
+    def told(namespace, claim, user=DRIVER):
+        tried = attempts.of(namespace, "web", "old", "new")
+        return asked.refusal(*tried[what.format(claim)], user=user)
+
+    for namespace in ("live", "stopped"):
+        assert told(namespace, "source") == ""
+        assert "AttachmentSwitch move" in told(namespace, "destination")
+        assert "AttachmentSwitch move" in told(namespace, "source", user=f"{DRIVER}-2")
+    for namespace in ("locking", "back"):
+        assert "AttachmentSwitch move" in told(namespace, "source"), namespace
+
+
+@pytest.mark.parametrize("what", [name for name in ALL if not name.startswith(("a vol", "a cl"))])
+def test_in_all_else_a_driver_is_denied_as_anybody_is(asked, what):
+    assert "AttachmentSwitch move" in asked.refusal(*ALL[what], user=DRIVER)
+
+
+def test_the_finalizer_that_holds_the_lock_cannot_be_stripped(asked):
+    switch = f"{api('live', 'detour.dev/v1alpha1')}/attachmentswitches/move"
+    without = [{"op": "remove", "path": "/metadata/finalizers"}]
+    assert "holds the lock" in asked.refusal("PATCH", switch, without)
+    assert asked.refusal("PATCH", switch, without, user=OPERATOR) == ""
+
+
+def test_each_policy_has_its_part(asked):
+    refused = [asked.refusal(*request) for request in ALL.values()]
+    assert {told.split("ValidatingAdmissionPolicy '")[1].split("'")[0] for told in refused} == {
+        "detour-lock-live-migrations",
+        "detour-lock-instances",
+        "detour-lock-machines",
+        "detour-lock-machine-requests",
+        "detour-lock-pods",
+        "detour-lock-budgets",
+        "detour-lock-claims",
+        "detour-lock-claim-users",
+        "detour-lock-claim-copies",
+        "detour-lock-copies",
+    }

@@ -1,0 +1,114 @@
+"""The node is lost and its overlay is on a claim: the move may be handed to another node.
+
+Nothing of Detour's keeps the first node's QEMU from its images: that it has ended is a person's
+word (the taint out-of-service, or ``spec.trust``), given of a node that is off. The model has such
+a person, one who is wrong, and an operator that does not wait for anybody's word.
+"""
+
+import dataclasses
+
+import pytest
+
+from detour_crds.attachment_switch import Stage
+from detour_operator.compute_side import abandoning, cancelling, stopped
+from detour_operator.compute_side.observation import Pod
+from detour_operator.compute_side.step import record
+from unit.model import ends, events, families
+from unit.model.explore import Family, explore
+from unit.model.test_model import told
+from unit.model.test_mutations import anew
+
+HAND_OVER = families.COMPLETE["the node is lost"]
+BY_FORCE = families.COMPLETE["the node is lost, its pod is deleted by force"]
+ANSWERED = dataclasses.replace(BY_FORCE, wishes=(*BY_FORCE.wishes, events.decides))
+WRITES_LOST = {"only_one_node_writes", "no_write_is_lost"}
+
+
+def offences(family):
+    """All there are: which is met first is not the same in each run."""
+    return {name for name, _ in explore(family, anew()).offences}
+
+
+@pytest.fixture(scope="module")
+def reached():
+    return explore(HAND_OVER)
+
+
+def handed(world):
+    return world.switch is not None and world.switch.compute.node == "n2"
+
+
+def test_no_write_is_lost_and_the_move_ends(reached):
+    assert not reached.offences, told("the node is lost", reached.offences)
+    stuck = ends.stuck(reached.fair)
+    assert not stuck, f"{len(stuck)} of {len(reached.fair)}, as {stuck[0]}"
+    assert any(handed(world) for world in reached.fair)
+
+
+def test_both_ends_follow_a_hand_over_while_the_first_node_comes_back(reached):
+    over = {world for world in reached.fair if handed(world)}
+    assert {world.nodes.first for world in over} >= {"off", "back"}
+    assert {world.stage for world in over} >= {Stage.OFFLINE_COMMIT, Stage.OFFLINE_FINISH}
+    assert {world.stage for world in over} >= {Stage.CANCELLED, Stage.DONE}
+
+
+def test_nobody_is_handed_anything_while_qemu_lives(reached):
+    """The person of this family looks first; KubeVirt has given the instance up as well."""
+    old = [world for world in reached.fair if handed(world) and not world.switch.ended]
+    assert old
+    assert not any(world.qemu.alive for world in old)
+
+
+@pytest.mark.model
+@pytest.mark.timeout(1800)
+def test_an_answer_instead_of_the_taint_loses_no_write():
+    """Of one who knows that the node is off, and where the guest wrote last."""
+    found = explore(ANSWERED)
+    assert not found.offences, told("answered", found.offences)
+    answers = {world.switch.trust for world in found.fair if handed(world)}
+    assert len(answers) > 1, "some were handed over without an answer, some with one"
+
+
+@pytest.mark.thorough
+def test_the_taint_of_a_node_that_still_runs_the_guest_loses_writes():
+    wrong = Family(
+        families.ON_CLAIM,
+        (events.gives_cut_node_up,),
+        families.LOST_NODE,
+        faults=1,
+        crashes=False,
+    )
+    assert offences(wrong) >= WRITES_LOST
+
+
+@pytest.mark.thorough
+def test_an_operator_that_waits_for_nobodys_word_loses_writes(monkeypatch):
+    """KubeVirt's own word is none: the pod of a node that is not heard may live."""
+    monkeypatch.setattr(abandoning, "_is_given_up", lambda seen: not seen.alive)
+    assert offences(BY_FORCE) >= WRITES_LOST
+
+
+@pytest.mark.thorough
+def test_a_hand_over_that_is_not_recorded_gets_stuck(monkeypatch):
+    def forgetful(seen, reason, message, **changes):
+        changes.pop("node", None)
+        return record(seen, reason, message, **changes)
+
+    monkeypatch.setattr(abandoning, "record", forgetful)
+    assert ends.stuck(explore(HAND_OVER, anew()).fair)
+
+
+@pytest.mark.thorough
+def test_a_finisher_of_another_node_is_no_use_to_the_agent(monkeypatch):
+    """The node comes back when the finisher is there and the hand-over is not recorded."""
+    hold = stopped.hold
+
+    def wherever(seen):
+        if isinstance(seen.finisher, Pod):
+            finisher = dataclasses.replace(seen.finisher, node=None)
+            seen = dataclasses.replace(seen, finisher=finisher)
+        return hold(seen)
+
+    monkeypatch.setattr(stopped, "hold", wherever)
+    assert cancelling.stopped is stopped
+    assert ends.stuck(explore(HAND_OVER, anew()).fair)

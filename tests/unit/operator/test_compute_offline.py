@@ -1,0 +1,146 @@
+"""A machine that is stopped at the start: rows F1 to F3 of docs/states.md."""
+
+import dataclasses
+
+import pytest
+
+from detour_crds.attachment_switch import Handover, Order, Position
+from detour_crds.conditions import Status, SwitchCondition, find
+from detour_crds.volume_migration import HandoverMode
+from detour_operator.compute_side import actions
+from detour_operator.compute_side.decisions import decide
+from detour_operator.compute_side.observation import Nothing, Proof
+from unit.operator.compute_switches import MARKED, SEEN, SWITCH, seen
+
+STOPPED = {
+    "instance": Nothing.ABSENT,
+    "launcher": Nothing.ABSENT,
+    "holder": Nothing.ABSENT,
+    "budget": Nothing.ABSENT,
+}
+NOBODY = {
+    "instance": None,
+    "domain": None,
+    "node": None,
+    "launcher_pod": None,
+    "holder_pod": None,
+    "se_linux_level": None,
+    "strategy_before": None,
+}
+FROZEN = {**NOBODY, "offline": True}
+ORDERED = {**FROZEN, "order": Order.DESTINATION}
+
+
+def stopped(compute=None, **others):
+    return seen(compute={**NOBODY, **(compute or {})}, **{**STOPPED, **others})
+
+
+def status_of(decision, kind):
+    return find(decision.status.conditions, kind).status
+
+
+def test_the_lock_is_put_on_first():
+    decision = decide(stopped({"locked": False, "lock_proven": False}, proof=Nothing.ABSENT))
+    assert decision.status.compute.locked is True
+    assert not decision.status.compute.offline
+
+
+def test_nothing_is_frozen_before_the_lock_was_seen_to_bite():
+    decision = decide(stopped({"lock_proven": False}, proof=Proof(bites=False, reason="Slow")))
+    assert not decision.status.compute.offline
+    assert status_of(decision, SwitchCondition.SOURCE_FROZEN) is Status.FALSE
+
+
+def test_the_lock_alone_freezes_the_source():
+    decision = decide(stopped())
+    assert decision.actions == ()
+    assert decision.status.compute.offline is True
+    assert decision.status.position is Position.FROZEN
+    assert status_of(decision, SwitchCondition.SOURCE_FROZEN) is Status.TRUE
+
+
+def test_a_machine_that_was_started_meanwhile_is_moved_live():
+    decision = decide(stopped(instance=SEEN.instance, launcher=SEEN.launcher))
+    assert decision.status.compute.node == "n"
+    assert decision.status.compute.attempt == 2
+    assert not decision.status.compute.offline
+
+
+@pytest.mark.parametrize("position", [Position.FROZEN, Position.SOURCE])
+def test_f2_nothing_is_touched_while_it_is_copied(position):
+    decision = decide(stopped(FROZEN, wanted=position, position=Position.FROZEN))
+    assert decision.actions == ()
+
+
+def test_f2_the_order_comes_before_the_machine_so_that_no_cancel_comes_between():
+    asked = {"wanted": Position.DESTINATION, "position": Position.FROZEN}
+    decision = decide(stopped(FROZEN, **asked))
+    assert decision.actions == ()
+    assert decision.status.compute.order is Order.DESTINATION
+    decision = decide(stopped(ORDERED, **asked))
+    assert decision.actions == (actions.HandMachine("old", "new", live=False),)
+
+
+def test_f2_a_dry_run_ends_before_the_lock():
+    spec = dataclasses.replace(SWITCH.spec, dry_run=True)
+    found = stopped({"locked": False, "lock_proven": False}, proof=Nothing.ABSENT)
+    asked = dataclasses.replace(found, switch=dataclasses.replace(found.switch, spec=spec))
+    decision = decide(asked)
+    assert decision.reason == "DryRunPassed"
+    assert not decision.status.compute.locked
+
+
+def test_f2_a_machine_whose_manifest_is_in_git_is_left_to_its_owner():
+    found = stopped(ORDERED, wanted=Position.DESTINATION, position=Position.FROZEN)
+    spec = dataclasses.replace(found.switch.spec, handover=HandoverMode.WAIT_FOR_DECLARED)
+    asked = dataclasses.replace(found, switch=dataclasses.replace(found.switch, spec=spec))
+    decision = decide(asked)
+    assert decision.actions == ()
+    assert decision.status.compute.handover is Handover.WAITING
+    assert "claimName: new" in decision.message
+
+
+def test_f2_a_cancel_only_drops_the_lock():
+    decision = decide(stopped(FROZEN, wanted=Position.SOURCE, position=Position.FROZEN))
+    assert decision.status.position is Position.SOURCE
+    assert decision.status.compute.locked is False
+
+
+def test_f1_a_guest_that_was_started_stays_on_the_source():
+    running = {"instance": SEEN.instance, "wanted": Position.DESTINATION}
+    decision = decide(stopped(FROZEN, position=Position.FROZEN, **running))
+    assert decision.actions == ()
+    assert (decision.status.position, decision.reason) == (
+        Position.SOURCE,
+        "VirtualMachineStarted",
+    )
+
+
+def test_f1_once_the_machine_may_be_on_its_way_a_person_decides():
+    running = {"instance": SEEN.instance, "wanted": Position.DESTINATION}
+    decision = decide(stopped(ORDERED, position=Position.FROZEN, **running))
+    assert decision.actions == ()
+    assert decision.status.compute.locked is True
+    assert status_of(decision, SwitchCondition.STALLED) is Status.TRUE
+    assert status_of(decision, SwitchCondition.SOURCE_FROZEN) is Status.FALSE
+
+
+def test_f3_the_lock_comes_off_when_the_machine_names_the_destination():
+    asked = {"wanted": Position.DESTINATION, "position": Position.FROZEN}
+    there = {"machine": {"claim": "new"}, **asked}
+    assert decide(stopped(ORDERED, **there)).actions == (
+        actions.MarkSuperseded(disk="vm/data", by="new"),
+    )
+    there["source_claim"] = MARKED
+    decision = decide(stopped(ORDERED, **there))
+    assert decision.status.compute.handover is Handover.DONE
+    decision = decide(stopped({**ORDERED, "handover": Handover.DONE}, **there))
+    assert decision.status.position is Position.DESTINATION
+    assert decision.status.compute.locked is False
+    assert status_of(decision, SwitchCondition.READY) is Status.TRUE
+
+
+def test_u2_a_lock_that_was_taken_off_comes_first():
+    decision = decide(stopped({**FROZEN, "locked": False}, position=Position.FROZEN))
+    assert decision.status.compute.locked is True
+    assert decision.actions == ()
