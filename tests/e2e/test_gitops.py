@@ -78,7 +78,7 @@ def test_self_healing_during_a_whole_move_changes_nothing(
     assert "DeclaredInGit" in told
 
     kube.delete("volumemigrations", "m", namespace)
-    wait_for("its switch to go, too", lambda: migration.switch() == {}, seen=migration.story)
+    assert migration.switch() == {}, "it goes with the migration"
     with pytest.raises(KubectlError, match="is stale: Detour moved the disk"):
         gitops.apply(kube, in_git)
     again = copy.deepcopy(in_git)

@@ -17,7 +17,7 @@ from detour_crds.conditions import (
 from detour_crds.names import MIGRATION_FINALIZER
 from detour_crds.volume_migration import Phase, SourceReclaimPolicy
 from detour_operator.storage_side import dry_run, going_back, reclaim
-from detour_operator.storage_side.actions import Action, RemoveFinalizer, SetPosition
+from detour_operator.storage_side.actions import DeleteSwitch, RemoveFinalizer, SetPosition
 from detour_operator.storage_side.decision import BUSY_SECONDS, LOOK_SECONDS, MOVED, Decision
 from detour_operator.storage_side.observation import Aftermath, Observation, SeenSwitch
 
@@ -31,19 +31,25 @@ def decide(seen: Observation) -> Decision:
     """The next step; the end itself is never another one."""
     switch = _own_switch(seen)
     if switch is not None and switch.spec.dry_run:
-        left = (*_let_go(seen), *dry_run.remove(switch))
-        return Decision(phase=None, actions=left, after=BUSY_SECONDS)
+        return Decision(phase=None, actions=dry_run.remove(switch), after=BUSY_SECONDS)
     if switch is not None and going_back.is_too_late(seen, switch):
         cancel = SetPosition(switch.meta, Position.SOURCE)
         return Decision(phase=None, actions=(cancel,), after=None)
-    if seen.aftermath is None or seen.meta.deleting:
-        return Decision(phase=None, actions=_let_go(seen), after=None)
+    if seen.meta.deleting:
+        return _let_go(seen, switch)
+    if seen.aftermath is None:
+        return Decision(phase=None, after=None)
     return _look(seen, seen.aftermath)
 
 
-def _let_go(seen: Observation) -> tuple[Action, ...]:
-    held = seen.meta.deleting and MIGRATION_FINALIZER in seen.meta.finalizers
-    return (RemoveFinalizer(),) if held else ()
+def _let_go(seen: Observation, switch: SeenSwitch | None) -> Decision:
+    """Once a migration is gone so is its switch: another one of its name finds nothing of it."""
+    if MIGRATION_FINALIZER not in seen.meta.finalizers:
+        return Decision(phase=None, after=None)
+    if switch is None:
+        return Decision(phase=None, actions=(RemoveFinalizer(),), after=None)
+    actions = () if switch.meta.deleting else (DeleteSwitch(switch.meta),)
+    return Decision(phase=None, actions=actions, after=BUSY_SECONDS)
 
 
 def _look(seen: Observation, after: Aftermath) -> Decision:

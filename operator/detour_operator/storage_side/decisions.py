@@ -33,7 +33,6 @@ from detour_operator.storage_side.actions import (
     Action,
     AddFinalizer,
     CreateSwitch,
-    RemoveFinalizer,
     SetTrust,
 )
 from detour_operator.storage_side.decision import (
@@ -195,9 +194,8 @@ def _complete(seen: Observation) -> Decision:
 
 
 def _succeeded(seen: Observation) -> Decision:
-    actions = (RemoveFinalizer(),) if seen.meta.deleting else ()
     facts = {"completion_time": seen.now, **_released(seen)}
-    return Decision(phase=Phase.SUCCEEDED, facts=facts, actions=actions, after=AT_ONCE)
+    return Decision(phase=Phase.SUCCEEDED, facts=facts, after=AT_ONCE)
 
 
 def _finishing(seen: Observation, switch: SeenSwitch) -> Decision:

@@ -8,8 +8,9 @@ from detour_crds.attachment_switch import Position
 from detour_crds.conditions import MigrationCondition, Status, SwitchCondition, find
 from detour_crds.volume_migration import Phase, WhenStopped
 from detour_operator.storage_side import discarding, snapshot
-from detour_operator.storage_side.actions import Action, DeleteSwitch, RemoveFinalizer, SetPosition
+from detour_operator.storage_side.actions import Action, DeleteSwitch, SetPosition
 from detour_operator.storage_side.decision import (
+    AT_ONCE,
     BUSY_SECONDS,
     CANCELLED,
     COPY_FAILED,
@@ -93,10 +94,8 @@ def end(seen: Observation, reason: str, message: str) -> Decision:
     """The move ended without having happened."""
     phase = Phase.CANCELLED if reason in (CANCELLED, GUEST_STOPPED) else Phase.FAILED
     facts = {"completion_time": seen.now}
-    actions = (RemoveFinalizer(),) if seen.meta.deleting else ()
-    return Decision(
-        phase=phase, reason=reason, message=message, facts=facts, actions=actions, after=None
-    )
+    after = AT_ONCE if seen.meta.deleting else None
+    return Decision(phase=phase, reason=reason, message=message, facts=facts, after=after)
 
 
 def _cancelling(message: str, seen: Observation) -> Decision:

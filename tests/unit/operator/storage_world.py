@@ -224,6 +224,8 @@ class World:
                 return change(self, job="deleted" if self.copier else "", looks=False)
             case actions.SetPosition(_, position):
                 return self.asked(position)
+            case actions.DeleteSwitch():
+                return change(self, switch=change(self.switch, deleting=True))
         raise AssertionError(action)
 
     def asked(self, position):

@@ -50,7 +50,7 @@ ROWS = {
     "no destination: create it": (BEGUN, "Preparing", ["CreateClaim"]),
     "destination there: start": (WITH_CLAIM, "Preparing", ["CreateSwitch"]),
     "cancelled before the start": (world(BEGUN, spec=CANCEL), "Cancelled", []),
-    "deleted before the start": (world(BEGUN, deleting=True), "Cancelled", ["RemoveFinalizer"]),
+    "deleted before the start": (world(BEGUN, deleting=True), "Cancelled", []),
     "namespace deleted before the start: no claim": (world(BEGUN, ending=True), "Cancelled", []),
     "namespace deleted before the switch": (world(WITH_CLAIM, ending=True), "Cancelled", []),
     "namespace deleted while frozen: no Job": (
@@ -134,7 +134,7 @@ ROWS = {
     "back, and deleted": (
         world(deleting=True, switch=Switch(Position.SOURCE, "source")),
         "Cancelled",
-        ["RemoveFinalizer"],
+        [],
     ),
     "merging": (world(switch=Switch(Position.DESTINATION, "frozen")), "Merging", []),
     "mirrored": (world(switch=Switch(Position.DESTINATION, "mirrored")), "Merging", []),
@@ -191,7 +191,25 @@ ROWS = {
         ["DeleteJob"],
     ),
     "ended": (world(status=SUCCEEDED), None, []),
-    "ended and deleted": (world(status=SUCCEEDED, deleting=True), None, ["RemoveFinalizer"]),
+    "ended and deleted: the switch goes first": (
+        world(status=SUCCEEDED, deleting=True, switch=Switch(Position.DESTINATION, "destination")),
+        None,
+        ["DeleteSwitch"],
+    ),
+    "ended and deleted, the switch goes": (
+        world(
+            status=SUCCEEDED,
+            deleting=True,
+            switch=Switch(Position.DESTINATION, "destination", deleting=True),
+        ),
+        None,
+        [],
+    ),
+    "ended and deleted, the switch is gone": (
+        world(status=SUCCEEDED, deleting=True, switch=None),
+        None,
+        ["RemoveFinalizer"],
+    ),
 }
 
 
@@ -370,4 +388,4 @@ def test_in_a_namespace_that_is_deleted_nothing_starts_again(reason, deleting):
     decision = decide(dataclasses.replace(seen, switch=switch))
     assert decision.reason == reason
     assert decision.message == "they are in the overlay"
-    assert [type(action).__name__ for action in decision.actions] == ["RemoveFinalizer"] * deleting
+    assert decision.actions == ()
