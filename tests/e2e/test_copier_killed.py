@@ -3,28 +3,32 @@
 import pytest
 
 from guest import manifest
+from harness import slow_copy
 
 pytestmark = pytest.mark.e2e
 
 SIZE = "256Mi"
 STOP_AMID = """
 while :; do
-  for found in $(grep -lsz "^HOSTNAME=$1" /proc/[0-9]*/environ); do
-    process=${found%/environ}
-    [ "$(cat "$process/comm" 2>/dev/null)" = qemu-img ] || continue
+  for process in /proc/[0-9]*; do
+    read -r name 2>/dev/null < "$process/comm" || continue
+    [ "$name" = qemu-img ] && grep -qsz "^HOSTNAME=$1" "$process/environ" || continue
     while [ -e "$process/io" ]; do
       written=$(sed -n 's/^write_bytes: //p' "$process/io")
       [ "${written:-0}" -lt 1048576 ] || break
     done
-    kill -STOP "${process#/proc/}" && echo "${process#/proc/}" && exit
+    kill -STOP "${process#/proc/}" || continue
+    until grep -q '^State:.T' "$process/status"; do sleep 0.02; done
+    echo "${process#/proc/}" && exit
   done
-  sleep 0.02
 done
 """
 """Stops the process that copies in pods whose name begins with $1, once it has written 1 MiB.
 
-The guest's disk holds far more than that: it is stopped in the middle, on a machine of any speed.
+The disk holds far more than that, and the copy is slow enough: it is stopped in the middle.
 """
+SECONDS = 10
+"""The least that the copy takes: far longer than it is to be found."""
 
 
 def seen(on_node, node, process):
@@ -76,7 +80,8 @@ def test_killed_amid_the_copy(cluster, kube, machines, migrate, namespace, on_no
     if there:
         kube.apply(manifest.claim("m", namespace, cluster.destination_class, SIZE))
         destination = {"claimName": "m"}
-    migration = migrate("m", machine.name, destination, hold=True)
+    copy = {"method": "HostAssisted", "bandwidthLimit": slow_copy.limit(machine, SECONDS)}
+    migration = migrate("m", machine.name, destination, copy=copy, hold=True)
     name = f"detour-copy-{migration.object()['metadata']['uid'][:8]}"
     stop = ("timeout", "300", "sh", "-c", STOP_AMID, "sh", name)
     process = on_node(node, *stop, timeout=320).strip()

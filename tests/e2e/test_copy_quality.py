@@ -6,7 +6,7 @@ import json
 import pytest
 
 from guest import manifest
-from harness import leftovers
+from harness import leftovers, slow_copy
 from harness.kube import wait_for
 
 pytestmark = pytest.mark.e2e
@@ -14,9 +14,6 @@ pytestmark = pytest.mark.e2e
 SIZE = "256Mi"
 OFFSET = 100 * 1024 * 1024 + 12345
 """Of the byte that is planted: within the guest's image, and at no boundary of anything."""
-IMAGE = "/var/run/kubevirt-private/vmi-disks/data/disk.img"
-SECONDS = 20
-"""A copy is slowed down so far that it takes so long, on a machine of any speed."""
 CHECKSUM = {"verify": "Checksum"}
 
 
@@ -36,17 +33,6 @@ def machine(machines):
 
 def to(storage_class):
     return {"claimTemplate": {"storageClassName": storage_class}}
-
-
-def data_bytes(machine):
-    """What the source's file takes on its volume: at least so much is copied."""
-    blocks, size = machine.in_launcher("stat", "-c", "%b %B", IMAGE).split()
-    return int(blocks) * int(size)
-
-
-def slow(machine):
-    """The limit with which the copy takes its time."""
-    return str(max(data_bytes(machine) // SECONDS, 64 << 10))
 
 
 def copiers(kube, namespace):
@@ -76,11 +62,11 @@ def assert_verified(migration):
 def test_a_limit_is_obeyed(cluster, kube, machine, migrate):
     """The least time alone is looked at: it follows from the limit, not from the machine."""
     found = machine(cluster.source_class)
-    limit = slow(found)
+    limit = slow_copy.limit(found)
     copy = {"method": "HostAssisted", "bandwidthLimit": limit}
     migration = migrate("m", found.name, to(cluster.destination_class), copy=copy, hold=True)
     migration.wait_for_condition("SourceFrozen")
-    frozen = data_bytes(found)
+    frozen = slow_copy.data_bytes(found)
     migration.wait_for_condition("Copied")
     status = migration.object()["status"]
     if "reflink" in status["copyMethod"]["reason"]:
@@ -120,7 +106,7 @@ def test_a_copier_that_dies_while_it_compares_is_not_believed(
     cluster, kube, machine, migrate, namespace
 ):
     found = machine(cluster.source_class)
-    copy = {"method": "HostAssisted", "bandwidthLimit": slow(found), **CHECKSUM}
+    copy = {"method": "HostAssisted", "bandwidthLimit": slow_copy.limit(found), **CHECKSUM}
     migration = migrate("m", found.name, to(cluster.destination_class), copy=copy, hold=True)
 
     def verifying():
