@@ -10,6 +10,7 @@ import pytest
 from contract.conftest import loop_device
 from detour_copier import __main__ as copier
 from detour_copier.__main__ import FAILED, FINAL, main
+from harness.mounts import unmount
 
 MIB = 1 << 20
 SIZE = 8 * MIB
@@ -69,7 +70,7 @@ def pool(tmp_path):
     folder.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "none", folder], check=True)
     yield folder
-    subprocess.run(["umount", folder], check=True)
+    unmount(folder)
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ import subprocess
 import pytest
 
 from detour_copier.__main__ import FAILED, FINAL
+from harness.mounts import unmount
 from unit.copier.conftest import MIB
 
 DATA = os.urandom(12 * MIB)
@@ -36,7 +37,7 @@ def mounted():
 
     yield mount
     for place in reversed(places):
-        subprocess.run(["umount", place], check=True)
+        unmount(place)
 
 
 def ext4(image, size):

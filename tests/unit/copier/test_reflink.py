@@ -10,6 +10,7 @@ import pytest
 from detour_copier import reflink
 from detour_copier.__main__ import FAILED
 from detour_copier.errors import CopyError
+from harness.mounts import unmount
 from unit.copier.conftest import MIB, SIZE, Copy
 
 RANDOM = os.urandom(4 * MIB)
@@ -43,7 +44,7 @@ def shared(tmp_path):
         yield Copy(where)
     finally:
         for place in reversed(mounted):
-            subprocess.run(["umount", place], check=True)
+            unmount(place)
 
 
 def used(copy):
