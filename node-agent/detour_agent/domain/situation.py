@@ -63,6 +63,8 @@ class Wanted:
     """A person's answer to a stop."""
     ever_reported: bool = False
     """A stage beyond ``none`` stands in the API: a missing journal was there once."""
+    refused: bool = False
+    """The promise never to pivot stands in the API."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

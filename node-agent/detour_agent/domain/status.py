@@ -88,7 +88,7 @@ def node_status(wanted: Wanted, seen: Seen, step: Step, facts: Facts, before: No
     return Node(
         token=facts.token,
         observed_order=wanted.order,
-        stage=_stage(wanted, seen),
+        stage=_stage(wanted, seen, before),
         reached=reached(wanted, seen, step, before.reached or Order.NONE),
         top=seen.top,
         qemu=seen.qemu,
@@ -134,13 +134,17 @@ def _reached_on_overlay(seen: Seen) -> Order:
 def _refused(wanted: Wanted, seen: Seen) -> bool:
     """A promise never to pivot; ``cancelled`` before the order Source is a person's decision."""
     decided = seen.stage is Stage.CANCELLED and wanted.order is not Order.SOURCE
-    return seen.stage is Stage.REFUSED or decided
+    outlives = seen.stage is Stage.MISSING and wanted.refused
+    return seen.stage is Stage.REFUSED or decided or outlives
 
 
-def _stage(wanted: Wanted, seen: Seen) -> Stage:
-    """A journal that was never needed is not a missing one."""
-    needed = wanted.ever_reported or wanted.order is not Order.NONE
-    return Stage.NONE if seen.stage is Stage.MISSING and not needed else seen.stage
+def _stage(wanted: Wanted, seen: Seen, before: Node) -> Stage | None:
+    """A journal that was never needed is not a missing one; what was begun is not forgotten."""
+    if seen.stage is not Stage.MISSING:
+        return seen.stage
+    if wanted.ever_reported:
+        return before.stage
+    return Stage.NONE if wanted.order is Order.NONE else Stage.MISSING
 
 
 def _stopped(step: Step) -> Stopped | None:

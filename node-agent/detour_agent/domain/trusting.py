@@ -51,16 +51,20 @@ def _of_running(wanted: Wanted) -> Stage | None:
         return Stage.CANCELLED
     if wanted.trust is Trust.DESTINATION:
         return None if cancel(wanted) else Stage.DONE
-    return Stage.CANCEL if cancel(wanted) else Stage.OVERLAY
+    if cancel(wanted):
+        return Stage.CANCEL
+    return Stage.REFUSED if wanted.refused else Stage.OVERLAY
 
 
 def _of_gone(wanted: Wanted, seen: Seen) -> Stage | None:
     if wanted.trust is Trust.SOURCE:
         return Stage.CANCELLED
     if wanted.trust is Trust.DESTINATION:
-        return Stage.DONE if wanted.order is Order.DESTINATION else None
+        forward = wanted.order is Order.DESTINATION and not wanted.refused
+        return Stage.DONE if forward else None
     if cancel(wanted):
         return Stage.OFFLINE_COMMIT if seen.stage is not Stage.OFFLINE_COMMIT else None
     if wanted.order is not Order.DESTINATION:
         return None
-    return Stage.REFUSED if seen.target is Target.FAILED else Stage.OFFLINE_FINISH
+    refused = wanted.refused or seen.target is Target.FAILED
+    return Stage.REFUSED if refused else Stage.OFFLINE_FINISH

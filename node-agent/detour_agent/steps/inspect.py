@@ -70,6 +70,7 @@ def wanted_of(switch: Switch) -> Wanted:
         trust=switch.trust,
         reported=node.reached or Order.NONE,
         ever_reported=node.stage not in UNBEGUN,
+        refused=node.refused is True,
     )
 
 

@@ -152,6 +152,47 @@ def test_a_rebuilt_journal_does_not_say_frozen_before_the_source_is_on_its_volum
     assert agent.machine.flushed == agent.machine.source
 
 
+def test_what_was_begun_is_not_forgotten_with_the_journal():
+    """Else a later pass took the source for whole, which lacks the guest's last writes."""
+    agent = Agent(Machine())
+    agent.reach(Order.OVERLAY)
+    machine = agent.machine
+    machine.gone, machine.journal = True, None
+    machine.overlays.clear()
+    agent.order(Order.SOURCE)
+    for _ in range(4):
+        agent.once()
+        node = agent.switch.node
+        assert node.stopped is not None
+        assert node.stopped.reason == "JournalMissing"
+        assert node.reached is not Order.SOURCE
+        assert node.stage is Stage.OVERLAY
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_promise_never_to_pivot_outlives_the_journal(gone):
+    machine = Machine()
+    agent = Agent(machine)
+    agent.reach(Order.OVERLAY)
+    agent.order(Order.MIRRORED)
+    for _ in range(20):
+        agent.once()
+        machine.job = ""
+    agent.order(Order.DESTINATION)
+    while not agent.switch.node.refused:
+        agent.once()
+    machine.journal, machine.gone = None, gone
+    before = list(machine.effects)
+    for _ in range(6):
+        agent.once()
+        assert agent.switch.node.refused
+    assert not {"copy", "pivot"} & set(machine.effects[len(before) :])
+    if not gone:
+        agent.reach(Order.SOURCE)
+        agent.settle()
+        assert machine.source == machine.writes
+
+
 def test_a_failed_start_is_tried_with_new_names_and_given_up():
     machine = Machine()
     agent = Agent(machine)

@@ -110,6 +110,9 @@ COMPLETE = {
         ON_CLAIM, (*NODES, events.kubevirt_gives_guest_up), LOST_NODE, faults=1, crashes=False
     ),
     "the journal is lost": Family(accidents=(events.journal_is_lost,), faults=1),
+    "the destination fails, and the journal is lost": Family(
+        accidents=(*FAILURES, events.journal_is_lost), faults=2, crashes=False
+    ),
     "live migration": Family(wishes=MIGRATES),
     "live migration, and cancel": Family(wishes=MIGRATES + CANCELS),
     "late": Family(late=True),

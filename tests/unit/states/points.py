@@ -23,6 +23,7 @@ RUNNING = (
     {"reported": Order.SOURCE, "overlay_present": False},
     {"reported": Order.DESTINATION, "overlay_present": False},
     {"ever_reported": True},
+    {"ever_reported": True, "refused": True},
     {"source_open": False},
     {"source_open": False, "reported": Order.SOURCE},
     {"source_open": False, "reported": Order.DESTINATION},

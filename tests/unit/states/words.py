@@ -37,6 +37,8 @@ SAYS = {
     ("overlay_handed", False): "QEMU was never told of O",
     ("ever_reported", True): "a stage was reported",
     ("ever_reported", False): "no stage was reported",
+    ("refused", True): "`refused` was reported",
+    ("refused", False): "`refused` was not reported",
     ("tries_left", True): "tries left",
     ("tries_left", False): "no tries left",
     ("equal", None): "not compared",

@@ -36,12 +36,15 @@ def _rebuilds(wanted: Wanted, seen: Seen) -> bool:
 
 
 def _rebuilt_stage(wanted: Wanted, seen: Seen) -> Stage:
+    """A promise never to pivot was given on the overlay, and is kept."""
     if seen.top is Top.DESTINATION:
         return Stage.DONE
     if seen.top is Top.SOURCE:
         return Stage.CANCELLED if cancel(wanted) else Stage.NONE
     if seen.job in COMMITTING:
         return Stage.CANCEL
+    if wanted.refused:
+        return Stage.REFUSED
     # A lost job is aborted in stage mirror, and on the way back as well.
     mirrored = seen.job in (*MIRRORING, Job.LOST) or seen.path is PathImage.DESTINATION
     return Stage.MIRROR if mirrored else Stage.OVERLAY
