@@ -85,3 +85,43 @@ def test_a_drain_waits_for_the_move_and_then_ends_the_guest(kube, held, drain, n
     machine.stop()
     verdict = machine.verify(migration.name)
     assert verdict.passed, verdict.text
+
+
+@pytest.mark.alone
+@pytest.mark.e2e
+def test_a_drain_waits_for_the_move_and_then_live_migrates(
+    cluster, kube, machines, migrate, drain, namespace
+):
+    """A VM that KubeVirt evacuates itself, with the lock off: the guest never stops."""
+    if cluster.shared_class is None:
+        pytest.skip("needs a storage class that two nodes can write")
+    machine = machines()
+    shared = {"access_modes": ("ReadWriteMany",), "eviction": "LiveMigrate"}
+    machine.create(cluster.shared_class, SIZE, **shared)
+    machine.wait_until_running()
+    machine.wait_for_writes()
+    destination = {"claimTemplate": {"storageClassName": cluster.shared_class}}
+    migration = migrate("m", machine.name, destination, hold=True)
+    migration.wait_for_condition("Copied")
+    launcher, found = machine.launcher()["metadata"]["name"], machine.instance()
+    uid, node = found["metadata"]["uid"], found["status"]["nodeName"]
+    begun = drain(node)
+    wait_for(
+        "the drain to be told to wait twice",
+        lambda: len(told_to_wait(begun, launcher)) > 1,
+        seen=begun.said,
+    )
+    machine.wait_for_writes()
+    assert machine.instance()["status"]["nodeName"] == node
+    assert kube.list("virtualmachineinstancemigrations", namespace) == []
+    kube.patch("volumemigrations", "m", namespace, {"spec": {"hold": False}})
+    assert migration.wait_for_end()["status"] == "True", migration.story()
+    wait_for("the drain to end", lambda: not begun.running(), seconds=300, seen=begun.said)
+    assert begun.succeeded(), begun.said()
+    after = machine.instance()
+    assert after["metadata"]["uid"] == uid
+    assert after["status"]["nodeName"] != node
+    machine.wait_for_writes()
+    machine.stop()
+    verdict = machine.verify("m")
+    assert verdict.passed, verdict.text
