@@ -67,7 +67,7 @@ RUN apt-get update \
 COPY --from=copier-environment /opt/detour /opt/detour
 ENV PATH=/opt/detour/bin:/usr/local/bin:/usr/bin:/bin PYTHONUNBUFFERED=1
 # The image is not made if it lacks something that the copier needs.
-RUN python3 -m detour_copier --help > /dev/null
+RUN ionice --class idle python3 -m detour_copier --help > /dev/null
 # QEMU's user and group in KubeVirt's launcher.
 USER 107:107
 ENTRYPOINT ["python3", "-m", "detour_copier"]

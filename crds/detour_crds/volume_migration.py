@@ -114,12 +114,20 @@ class Destination:
     overwrite: bool = False
 
 
+class IoPriority(StrEnum):
+    """Beside whose I/O Detour's own Job copies."""
+
+    NORMAL = "Normal"
+    IDLE = "Idle"
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CopySpec:
     """How the frozen source is copied."""
 
     method: CopyMethod = CopyMethod.AUTO
     bandwidth_limit: str | None = None
+    io_priority: IoPriority = IoPriority.NORMAL
     verify: Verify = Verify.NONE
 
 

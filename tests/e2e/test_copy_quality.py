@@ -106,7 +106,8 @@ def test_a_copier_that_dies_while_it_compares_is_not_believed(
     cluster, kube, machine, migrate, namespace
 ):
     found = machine(cluster.source_class)
-    copy = {"method": "HostAssisted", "bandwidthLimit": slow_copy.limit(found), **CHECKSUM}
+    idle = {"ioPriority": "Idle", "bandwidthLimit": slow_copy.limit(found)}
+    copy = {"method": "HostAssisted", **idle, **CHECKSUM}
     migration = migrate("m", found.name, to(cluster.destination_class), copy=copy, hold=True)
 
     def verifying():
@@ -116,6 +117,7 @@ def test_a_copier_that_dies_while_it_compares_is_not_believed(
     assert migration.condition("Copied")["status"] == "Unknown"
     assert migration.object()["status"]["progress"]["percent"] == 100
     ((first, name),) = copiers(kube, namespace).items()
+    assert kube.run("exec", name, "-n", namespace, "--", "ionice", "-p", "1").strip() == "idle"
     kube.delete("pods", name, namespace, "--grace-period=0", "--force", "--wait=false")
     migration.wait_for_condition("Copied")
     assert copiers(kube, namespace).keys() - {first}, "verified by another one"

@@ -31,7 +31,7 @@ class CopyJob:
     the copier can run, and the image how large it is. Unless it ``copies``, somebody else has done
     that, and the Job sees that the image is there; or, with ``look``, it sees that the destination
     is empty, to which it cannot write. ``bytes_per_second`` limits what is copied, and what is
-    read to compare it (``verify``).
+    read to compare it (``verify``); ``idle`` has both wait for everybody else's I/O.
     """
 
     name: str
@@ -51,6 +51,7 @@ class CopyJob:
     copies: bool = True
     verify: Verify = Verify.NONE
     bytes_per_second: int | None = None
+    idle: bool = False
     block: bool = False
     look: bool = False
 
@@ -219,7 +220,9 @@ def _options(job: CopyJob) -> list[str]:
 
 
 def _work(job: CopyJob) -> Json:
-    command = ["python3", "-m", "detour_copier", *_options(job)]
+    # Of util-linux, which every Debian has; qemu-img, which does the work, inherits it.
+    idly = ["ionice", "--class", "idle"] if job.idle else []
+    command = [*idly, "python3", "-m", "detour_copier", *_options(job)]
     if job.block:
         devices = [
             {"name": "source", "devicePath": names.COPIER_SOURCE_DEVICE},

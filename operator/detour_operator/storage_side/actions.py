@@ -81,6 +81,7 @@ class CreateJob:
             and it is only to be seen that the image is there.
         verify: how the destination is compared with the source after that.
         bytes_per_second: most to copy, and to read for that; None for no limit.
+        idle: whether it waits for everybody else's I/O.
         size_bytes: the disk as the guest sees it; None if that is for the image to say.
         look: copy nothing, see that the destination is empty.
     """
@@ -97,6 +98,7 @@ class CreateJob:
     copies: bool = True
     verify: Verify = Verify.NONE
     bytes_per_second: int | None = None
+    idle: bool = False
     block: bool = False
     look: bool = False
 

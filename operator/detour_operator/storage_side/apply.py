@@ -129,6 +129,7 @@ def _job(settings: Settings, found: FoundMigration, action: CreateJob) -> jobs.C
         copies=action.copies,
         verify=action.verify,
         bytes_per_second=action.bytes_per_second,
+        idle=action.idle,
         se_linux_level=action.se_linux_level,
         switch_uid=action.switch_uid,
         token=action.token,

@@ -12,7 +12,7 @@ import dataclasses
 from detour_crds.attachment_switch import Position, VolumeMode
 from detour_crds.conditions import Status, SwitchCondition, is_true
 from detour_crds.quantities import bytes_of
-from detour_crds.volume_migration import Copied, CopyMethod, Phase, Verify
+from detour_crds.volume_migration import Copied, CopyMethod, IoPriority, Phase, Verify
 from detour_operator.reconcile.times import is_over
 from detour_operator.storage_side import (
     by_storage,
@@ -146,6 +146,7 @@ def _create_job(seen: Observation, switch: SeenSwitch) -> Decision:
         copies=method is CopyMethod.HOST_ASSISTED,
         verify=seen.spec.copy.verify,
         bytes_per_second=_limit(seen),
+        idle=seen.spec.copy.io_priority is IoPriority.IDLE,
         destination_claim=destination.claim_name(seen.meta, seen.spec),
         size_bytes=size,
         method=method,

@@ -12,6 +12,7 @@ from detour_crds.volume_migration import (
     CopyMethodStatus,
     CopySpec,
     External,
+    IoPriority,
     Progress,
     Verify,
     VolumeMigrationStatus,
@@ -340,6 +341,21 @@ def test_the_job_says_what_it_does_and_has_the_source_only_where_it_reads_it(
     assert reading.job(made).verify == given.get("verify", Verify.NONE)
     del made["metadata"]["annotations"][names.VERIFY_ANNOTATION]
     assert reading.job(made).verify == Verify.NONE
+
+
+def test_an_idle_job_gives_way():
+    def command(**given):
+        (container,) = made_job(**given)["spec"]["template"]["spec"]["containers"]
+        return container["command"]
+
+    assert command(idle=True) == ["ionice", "--class", "idle", *command()]
+
+
+@pytest.mark.parametrize("priority", IoPriority)
+def test_the_priority_that_is_asked_for_is_the_jobs(priority):
+    copy = CopySpec(method=HOST, io_priority=priority)
+    (create,) = decide(seen(dataclasses.replace(SPEC, copy=copy))).actions
+    assert create.idle == (priority is IoPriority.IDLE)
 
 
 def test_the_copiers_words_are_read():
