@@ -10,7 +10,7 @@ import json
 import pytest
 
 from guest import manifest
-from harness import leftovers
+from harness import external, leftovers
 from harness.kube import KubectlError, wait_for
 
 pytestmark = pytest.mark.e2e
@@ -260,46 +260,17 @@ def test_another_driver_and_a_claim_that_is_there_are_copied_to_by_a_job(
     assert verdict.passed, verdict.text
 
 
-COPY = """
-cp --sparse=always /source/disk.img /destination/disk.img
-sync /destination/disk.img
-"""
-"""Sparse, as an image may be larger than the file system it is on."""
-
-
 def test_somebody_else_copies_and_says_so(cluster, kube, machine, migrate, namespace):
     migration = migrate("moved", machine.name, MOVED, copy={"method": "External"})
-
-    def published():
-        return migration.object().get("status", {}).get("external")
-
-    external = wait_for("what is to be copied", published, seconds=300, seen=migration.story)
+    asked = external.published(migration)
     assert migration.condition("Copied")["reason"] == "WaitingForExternalCopy"
     machine.wait_for_writes()
-    pod = manifest.verifier("external", namespace, external["sourceClaim"])
-    pod["metadata"]["labels"] = {"detour.dev/component": "external-copier"}
-    spec = pod["spec"]
-    spec["nodeSelector"] = {"kubernetes.io/hostname": external["node"]}
-    spec["securityContext"] = {**spec.get("securityContext", {}), "runAsUser": 107, "fsGroup": 107}
-    (container,) = spec["containers"]
-    container["command"] = ["sh", "-ec", COPY]
-    (source,) = container["volumeMounts"]
-    source["mountPath"] = "/source"
-    container["volumeMounts"].append({"name": "destination", "mountPath": "/destination"})
-    claim = {"claimName": external["destinationClaim"]}
-    spec["volumes"].append({"name": "destination", "persistentVolumeClaim": claim})
-    kube.apply(pod)
-    kube.run(
-        *("wait", "pod/external", "-n", namespace, "--timeout=180s"),
-        "--for=jsonpath={.status.phase}=Succeeded",
-        timeout=200,
-    )
-    kube.delete("pods", "external", namespace)
+    external.copy(kube, namespace, asked)
     wrong = "detour.dev/copied=other-1"
-    annotate = ("annotate", "pvc", external["destinationClaim"], "-n", namespace, "--overwrite")
+    annotate = ("annotate", "pvc", asked["destinationClaim"], "-n", namespace, "--overwrite")
     kube.run(*annotate, wrong)
     assert migration.condition("Copied")["status"] == "Unknown"
-    kube.run(*annotate, f"detour.dev/copied={external['token']}")
+    kube.run(*annotate, f"detour.dev/copied={asked['token']}")
     assert_moved(cluster, kube, machine, migration, "moved")
 
 

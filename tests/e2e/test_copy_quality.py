@@ -5,8 +5,7 @@ import json
 
 import pytest
 
-from guest import manifest
-from harness import leftovers, slow_copy
+from harness import external, leftovers, slow_copy
 from harness.kube import wait_for
 
 pytestmark = pytest.mark.e2e
@@ -139,43 +138,16 @@ sync /destination/disk.img
 """All of it but for one byte."""
 
 
-def copier(namespace, external):
-    """A pod that copies, with one byte wrong."""
-    pod = manifest.verifier("external", namespace, external["sourceClaim"])
-    pod["metadata"]["labels"] = {"detour.dev/component": "external-copier"}
-    spec = pod["spec"]
-    spec["nodeSelector"] = {"kubernetes.io/hostname": external["node"]}
-    spec["securityContext"] = {**spec.get("securityContext", {}), "runAsUser": 107, "fsGroup": 107}
-    (container,) = spec["containers"]
-    container["command"] = ["sh", "-ec", COPY]
-    (source,) = container["volumeMounts"]
-    source["mountPath"] = "/source"
-    container["volumeMounts"].append({"name": "destination", "mountPath": "/destination"})
-    claim = {"claimName": external["destinationClaim"]}
-    spec["volumes"].append({"name": "destination", "persistentVolumeClaim": claim})
-    return pod
-
-
 def test_one_wrong_byte_is_named_and_the_move_is_cancelled(
     cluster, kube, machine, migrate, namespace
 ):
     found = machine(cluster.source_class)
     copy = {"method": "External", **CHECKSUM}
     migration = migrate("m", found.name, to(cluster.destination_class), copy=copy)
-
-    def published():
-        return migration.object().get("status", {}).get("external")
-
-    external = wait_for("what is to be copied", published, seconds=300, seen=migration.story)
-    kube.apply(copier(namespace, external))
-    kube.run(
-        *("wait", "pod/external", "-n", namespace, "--timeout=180s"),
-        "--for=jsonpath={.status.phase}=Succeeded",
-        timeout=200,
-    )
-    kube.delete("pods", "external", namespace)
-    word = f"detour.dev/copied={external['token']}"
-    kube.run("annotate", "pvc", external["destinationClaim"], "-n", namespace, word)
+    asked = external.published(migration)
+    external.copy(kube, namespace, asked, COPY)
+    word = f"detour.dev/copied={asked['token']}"
+    kube.run("annotate", "pvc", asked["destinationClaim"], "-n", namespace, word)
     ended = migration.wait_for_end()
     assert (ended["status"], ended["reason"]) == ("False", "CopyFailed"), migration.story()
     for kind in ("Verified", "Copied"):
