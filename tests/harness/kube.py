@@ -1,13 +1,16 @@
-"""kubectl as a function: JSON in, JSON out."""
+"""kubectl as a function: JSON in, JSON out; what is looked at often is read without it."""
 
+import contextlib
+import functools
 import json
 import pathlib
 import subprocess
 import time
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
-Object = dict[str, Any]
+from harness.reading import Object, Reader, ReadError, is_known
+
 T = TypeVar("T")
 
 
@@ -29,6 +32,10 @@ class Kube:
     def __init__(self, kubectl: str, kubeconfig: pathlib.Path) -> None:
         self.command = [kubectl, f"--kubeconfig={kubeconfig}"]
         self.kubeconfig = kubeconfig
+
+    @functools.cached_property
+    def _reader(self) -> Reader:
+        return Reader(self.kubeconfig)
 
     def run(self, *arguments: str, given: str | None = None, timeout: float = 120) -> str:
         """What kubectl printed.
@@ -59,7 +66,14 @@ class Kube:
         self.run("create", *flags, "-f", "-", given=json.dumps(item))
 
     def get(self, kind: str, name: str, namespace: str) -> Object | None:
-        """One object, or None if it is not there."""
+        """One object, or None if it is not there.
+
+        Raises:
+            KubectlError: that is not known.
+        """
+        if is_known(kind):
+            with _as_kubectl("get", kind, name):
+                return self._reader.get(kind, name, namespace)
         try:
             return dict(json.loads(self.run("get", kind, name, "-n", namespace, "-o", "json")))
         except KubectlError as error:
@@ -68,7 +82,14 @@ class Kube:
             raise
 
     def list(self, kind: str, namespace: str, selector: str = "") -> list[Object]:
-        """All objects of a kind in a namespace that match a label selector."""
+        """All objects of a kind in a namespace that match a label selector.
+
+        Raises:
+            KubectlError: they are not known.
+        """
+        if is_known(kind):
+            with _as_kubectl("get", kind, "-l", selector):
+                return self._reader.list(kind, namespace, selector)
         found = self.run("get", kind, "-n", namespace, "-l", selector, "-o", "json")
         return list(json.loads(found)["items"])
 
@@ -80,6 +101,14 @@ class Kube:
     def delete(self, kind: str, name: str, namespace: str, *flags: str) -> None:
         """Delete an object; fine if it is not there."""
         self.run("delete", kind, name, "-n", namespace, "--ignore-not-found", *flags, timeout=400)
+
+
+@contextlib.contextmanager
+def _as_kubectl(*arguments: str) -> Iterator[None]:
+    try:
+        yield
+    except ReadError as error:
+        raise KubectlError(arguments, str(error)) from error
 
 
 def wait_for(
