@@ -4,7 +4,6 @@ Nothing is lost when the connection breaks: the follower asks again from the sec
 line it has, and drops the lines it has already.
 """
 
-import json
 import re
 import subprocess
 import tempfile
@@ -14,8 +13,11 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from guest.log import Boots, parse
+
+Object = dict[str, Any]
 
 CONTAINER = "guest-console-log"
 _REMEMBERED = 2000
@@ -42,15 +44,22 @@ class Collector:
 
     Args:
         kubectl: the command and its options, such as `["kubectl", "--kubeconfig", PATH]`.
+        look: the VM's launcher pods that exist, None if that is not known.
         namespace: the VM's namespace.
         vmi: the name of the VM and its VMI.
         folder: where the files are kept; a temporary folder by default.
     """
 
     def __init__(
-        self, kubectl: list[str], namespace: str, vmi: str, folder: Path | None = None
+        self,
+        kubectl: list[str],
+        look: Callable[[], list[Object] | None],
+        namespace: str,
+        vmi: str,
+        folder: Path | None = None,
     ) -> None:
         self._kubectl = [*kubectl, f"--namespace={namespace}"]
+        self._look = look
         self._vmi = vmi
         self._folder = folder or Path(tempfile.mkdtemp(prefix=f"guest-{vmi}-"))
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -131,14 +140,7 @@ class Collector:
 
     def _launcher_pods(self) -> list[tuple[str, str]]:
         """The VM's launcher pods that exist, the oldest first; none if the API does not answer."""
-        selector = f"kubevirt.io=virt-launcher,vm.kubevirt.io/name={self._vmi}"
-        words = ["get", "pods", f"--selector={selector}", "--output=json", "--request-timeout=10s"]
-        listed = subprocess.run(
-            [*self._kubectl, *words], capture_output=True, text=True, check=False
-        )
-        if listed.returncode != 0:
-            return []
-        pods = [item["metadata"] for item in json.loads(listed.stdout)["items"]]
+        pods = [item["metadata"] for item in self._look() or ()]
         pods.sort(key=lambda pod: pod["creationTimestamp"])
         return [(pod["name"], pod["uid"]) for pod in pods]
 
@@ -159,17 +161,11 @@ class Collector:
 
     def _gone(self, pod: _Pod) -> str | None:
         """`deleted`, `ended`, or None while the console may get more lines, or it is unknown."""
-        words = ["get", "pod", pod.name, "--output=json", "--request-timeout=10s"]
-        words.append("--ignore-not-found")
-        shown = subprocess.run(
-            [*self._kubectl, *words], capture_output=True, text=True, check=False
-        )
-        if shown.returncode != 0:
+        pods = self._look()
+        if pods is None:
             return None
-        if not shown.stdout.strip():
-            return "deleted"
-        found = json.loads(shown.stdout)
-        if found["metadata"]["uid"] != pod.uid:
+        found = next((item for item in pods if item["metadata"]["uid"] == pod.uid), None)
+        if found is None:
             return "deleted"
         return "ended" if found["status"].get("phase") in ("Succeeded", "Failed") else None
 

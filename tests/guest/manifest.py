@@ -20,7 +20,7 @@ def virtual_machine(
     fill_percent: int = 50,
     launcher: str | None = None,
     seed: int = 0,
-    pause_us: int = 2000,
+    pause_us: int = 5000,
     largest: int = 262144,
     run_strategy: str = "Always",
     memory: str = "160Mi",

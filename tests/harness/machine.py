@@ -8,7 +8,7 @@ from guest import manifest
 from guest.collect import Collector
 from guest.content import SECTOR
 from guest.log import of_disk
-from harness.kube import Kube, Object, wait_for
+from harness.kube import Kube, KubectlError, Object, wait_for
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Machine:
         self.namespace = namespace
         self.name = name
         self.source = f"{name}-source"
-        self.log = Collector(kube.command, namespace, name)
+        self.log = Collector(kube.command, self._launchers, namespace, name)
 
     def create(
         self,
@@ -86,6 +86,14 @@ class Machine:
         node = self.instance().get("status", {}).get("nodeName")
         here = [pod for pod in running if pod["spec"].get("nodeName") == node]
         return next(iter(here or running), {})
+
+    def _launchers(self) -> list[Object] | None:
+        """Its launcher pods, None if they are not known."""
+        selector = f"kubevirt.io=virt-launcher,vm.kubevirt.io/name={self.name}"
+        try:
+            return self.kube.list("pods", self.namespace, selector)
+        except KubectlError:
+            return None
 
     def in_launcher(self, *command: str, timeout: float = 120) -> str:
         """What a command printed that ran beside the guest, in its launcher's container."""

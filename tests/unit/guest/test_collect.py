@@ -25,12 +25,7 @@ from pathlib import Path
 
 words, folder = sys.argv[1:], Path({folder!r})
 pods = json.loads((folder / "pods.json").read_text())
-if "pods" in words:
-    print(json.dumps({{"items": [pod["object"] for pod in pods]}}))
-elif "pod" in words:
-    named = [pod for pod in pods if pod["object"]["metadata"]["name"] in words]
-    print(json.dumps(named[0]["object"]) if named else "")
-elif "logs" in words:
+if "logs" in words:
     assert "--container=guest-console-log" in words and "--timestamps" in words
     pod = next((p for p in pods if p["object"]["metadata"]["name"] in words), None)
     if pod is None:
@@ -73,14 +68,18 @@ def cluster(tmp_path):
         fresh.write_text(json.dumps(pods))
         fresh.replace(tmp_path / "pods.json")
 
+    def look():
+        return [pod["object"] for pod in json.loads((tmp_path / "pods.json").read_text())]
+
     show()
     show.kubectl = [str(script)]
+    show.look = look
     return show
 
 
 @pytest.fixture
 def collector(cluster, tmp_path):
-    made = Collector(cluster.kubectl, "default", "vm", tmp_path / "consoles")
+    made = Collector(cluster.kubectl, cluster.look, "default", "vm", tmp_path / "consoles")
     made.start()
     yield made
     made.stop()
@@ -122,7 +121,7 @@ def test_each_launcher_pod_of_the_vm_is_read(cluster, collector):
 def test_what_is_there_at_the_stop_is_still_read(cluster, tmp_path):
     lines = lines_of(1, "zero", 300)
     cluster(pod("virt-launcher-a", lines))
-    collector = Collector(cluster.kubectl, "default", "vm", tmp_path / "consoles")
+    collector = Collector(cluster.kubectl, cluster.look, "default", "vm", tmp_path / "consoles")
     collector.start()
     collector.wait_for(lambda b: b.last is not None, timeout=50)
     collector.stop()
