@@ -21,6 +21,7 @@ while :; do
     until grep -q '^State:.T' "$process/status"; do sleep 0.02; done
     echo "${process#/proc/}" && exit
   done
+  sleep 0.1
 done
 """
 """Stops the process that copies in pods whose name begins with $1, once it has written 1 MiB.

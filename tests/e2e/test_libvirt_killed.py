@@ -27,6 +27,7 @@ while true; do
       [ "$(opened overlay-)" -ge 1 ] && amid=1
       [ "$amid" ] && [ "$(opened overlay-)" -eq 0 ] && break ;;
   esac
+  sleep 0.01
 done
 kill -9 $(pgrep -f '/(libvirtd|virtqemud) ')
 echo killed
