@@ -133,7 +133,9 @@ def _reached_on_overlay(seen: Seen) -> Order:
 
 def _refused(wanted: Wanted, seen: Seen) -> bool:
     """A promise never to pivot; ``cancelled`` before the order Source is a person's decision."""
-    decided = seen.stage is Stage.CANCELLED and wanted.order is not Order.SOURCE
+    contradicted = seen.top in (Top.OVERLAY, Top.DESTINATION)
+    cancelled = seen.stage is Stage.CANCELLED and not contradicted
+    decided = cancelled and wanted.order is not Order.SOURCE
     outlives = seen.stage is Stage.MISSING and wanted.refused
     return seen.stage is Stage.REFUSED or decided or outlives
 

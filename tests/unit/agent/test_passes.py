@@ -6,6 +6,7 @@ import pytest
 
 from detour_agent.errors import InvariantBroken, NotYet, StepFailed, Unreachable
 from detour_crds.attachment_switch import Node, Order, Qemu, Stage, Top
+from detour_crds.volume_migration import Trust
 from unit.agent.machine import DESTINATION, SOURCE, Agent, Machine
 
 FORWARD = (Order.OVERLAY, Order.MIRRORED, Order.DESTINATION)
@@ -191,6 +192,22 @@ def test_a_promise_never_to_pivot_outlives_the_journal(gone):
         agent.reach(Order.SOURCE)
         agent.settle()
         assert machine.source == machine.writes
+
+
+def test_a_journal_that_contradicts_the_guest_promises_nothing():
+    """That it was cancelled is no person's decision where the guest runs on the overlay."""
+    machine = Machine()
+    agent = Agent(machine)
+    agent.reach(Order.OVERLAY)
+    copy_is_done(machine)
+    machine.journal = machine.journal.replace('"overlay"', '"cancelled"', 1)
+    agent.once()
+    node = agent.switch.node
+    assert (node.stopped.reason, node.refused) == ("ChainAgainstRecord", None)
+    agent.switch = dataclasses.replace(agent.switch, trust=Trust.OVERLAY)
+    agent.reach(Order.MIRRORED)
+    agent.reach(Order.DESTINATION)
+    assert machine.destination == machine.writes
 
 
 def test_a_failed_start_is_tried_with_new_names_and_given_up():
