@@ -163,6 +163,7 @@ class Compute:
     lock_proven: bool | None = None
     offline: bool | None = None
     finisher_pod: ObjectRef | None = None
+    lost_node: str | None = None
     handover: Handover | None = None
     order: Order | None = None
     order_time: str | None = None

@@ -14,6 +14,7 @@ from detour_crds.names import QEMU_UID
 
 OPTIONS = "extended_l2=on,cluster_size=128k"
 """4 KiB subclusters: random writes cost what they weigh, by default ten times that (measured)."""
+OVERLAYS = "overlay-*.qcow2"
 FOLDER_MODE = 0o711
 SECTOR_BYTES = 512
 KEEP_FREE_PERCENT = 10
@@ -83,7 +84,7 @@ class OverlayFiles:
         if not self.places.is_made(switch_uid):
             return ()
         folder = self.folder(switch_uid)
-        return tuple(sorted(path.name for path in folder.glob("overlay-*.qcow2")))
+        return tuple(sorted(path.name for path in folder.glob(OVERLAYS)))
 
     def allocated_bytes(self, switch_uid: str, name: str) -> int:
         """Bytes the overlay takes on disk, 0 if it is not there."""

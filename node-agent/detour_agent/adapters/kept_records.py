@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from detour_agent.adapters.files import plain_name, sync_folder
+from detour_agent.adapters.images import OVERLAYS
 from detour_agent.adapters.journal_files import NAME, JournalFiles
 from detour_agent.domain.journal import Record
 from detour_agent.domain.tombstones import Found
@@ -34,7 +35,7 @@ class KeptRecords:
         return tuple(self._found())
 
     def remove(self, switch_uid: str) -> None:
-        """Remove a record, and its folders if they are empty; never anything else.
+        """Remove a record with the overlays beside it, and its folders; never anything else.
 
         Raises:
             StepFailed: something else is there; the record is then kept.
@@ -44,6 +45,8 @@ class KeptRecords:
             others = {path.name for path in folder.iterdir()} - OWN
             if others:
                 raise StepFailed("RecordNotRemoved", f"{folder} has {', '.join(sorted(others))}")
+            for overlay in (folder / "overlay").glob(OVERLAYS):
+                overlay.unlink()
             with contextlib.suppress(FileNotFoundError):
                 (folder / "overlay").rmdir()
             (folder / SPARE).unlink(missing_ok=True)

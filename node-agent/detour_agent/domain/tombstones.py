@@ -10,7 +10,9 @@ from collections.abc import Collection, Mapping
 
 from detour_crds.attachment_switch import Stage
 
-OVER = frozenset({Stage.DONE, Stage.CANCELLED, Stage.NONE})
+ENDS = frozenset({Stage.DONE, Stage.CANCELLED})
+"""Where another image was seen to have all that an overlay may hold."""
+OVER = frozenset({*ENDS, Stage.NONE})
 GONE_SECONDS = 3600.0
 """For so long the API has to say that there is no such switch."""
 KEPT_SECONDS = 30 * 24 * 3600.0
@@ -35,8 +37,12 @@ class Found:
 
 
 def is_over(found: Found) -> bool:
-    """Whether nothing but its switch in the API may need the record any more."""
-    nothing_left = found.overlay is False and not found.owes
+    """Whether nothing but its switch in the API may need the record any more.
+
+    Nor an overlay beside it: its node was lost at the end, and the switch has gone meanwhile.
+    """
+    left_over = found.overlay is True and found.stage in ENDS
+    nothing_left = (found.overlay is False or left_over) and not found.owes
     return found.stage in OVER and nothing_left and found.age_seconds >= KEPT_SECONDS
 
 

@@ -45,6 +45,8 @@ def look(switch: Switch, ports: Ports, memory: Memory) -> Look:
     if record is None and wanted.ever_reported and place is not None and place.process is None:
         return _blind(switch, wanted)
     overlays = _overlays(switch, ports)
+    if overlays is None and _is_let_go(switch, record, place):
+        overlays = ()
     room = _room(switch, ports)
     base = Look(
         wanted=wanted,
@@ -156,6 +158,13 @@ def _overlays(switch: Switch, ports: Ports) -> tuple[str, ...] | None:
         return ports.images.found(switch.uid)
     except Unreachable:
         return None
+
+
+def _is_let_go(switch: Switch, record: Record | None, place: Place | None) -> bool:
+    """Whether the operator ended the move without this node: nobody mounts the volume again."""
+    ended = record is not None and record.stage in (Stage.DONE, Stage.CANCELLED)
+    unheld = place is not None and place.process is None
+    return ended and unheld and switch.compute.locked is False
 
 
 def _unseen(record: Record | None, overlays: tuple[str, ...] | None) -> Seen:

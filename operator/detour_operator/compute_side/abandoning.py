@@ -1,42 +1,50 @@
 """A node that is gone for ever, with the overlay on its disk: a person decides (``spec.trust``).
 
-Nothing is guessed: the guest may live there, cut off. An overlay on a claim is merged on another
-node once somebody says that it does not: by the taint out-of-service, or with ``spec.trust``.
-Whoever accepts the loss of one on the node's disk says that, too. Then the attempt is ended by
-another token and no node: an agent that comes back finds no switch that is its own, and leaves
-everything as it is.
+Nothing is guessed: the guest may live there, cut off, or the agent be merging what a guest left.
+An overlay on a claim is merged on another node once somebody says that nothing runs there: by the
+taint out-of-service, or with ``spec.trust`` after the loss was told. Whoever accepts the loss of
+one on the node's disk says that, too. Then the attempt is ended by another token and no node: an
+agent that comes back finds no switch that is its own, and leaves everything as it is.
+
+Once the end was reached there the overlay is needed no more, and the move goes on without it.
 """
 
 import dataclasses
 
-from detour_crds.attachment_switch import Handover, Order, Position, Qemu
+from detour_crds.attachment_switch import Handover, Order, Position
 from detour_crds.volume_migration import OverlayPlace, Trust
-from detour_operator.compute_side import budget, namespace, overlay_claim, stopped, superseded
+from detour_operator.compute_side import (
+    budget,
+    guest,
+    namespace,
+    overlay_claim,
+    stopped,
+    superseded,
+)
 from detour_operator.compute_side.actions import (
     CreateFinisher,
     DeleteFinisher,
     DeleteLauncher,
     HandMachine,
 )
-from detour_operator.compute_side.guest import at_end
+from detour_operator.compute_side.guest import NODE_LOST
 from detour_operator.compute_side.observation import Machine, Observation, Pod
 from detour_operator.compute_side.step import Step, act, record, ref, stall, wait
-
-NODE_LOST = "NodeLost"
 
 
 def lost_node(seen: Observation) -> Step | None:
     """Wait for the node, or do as a person has decided, once KubeVirt gave the instance up.
 
-    None while the node is heard from, and where its agent has said all that matters.
+    None while the node is heard from, and where its agent has said all that matters: the end was
+    reached. That QEMU is gone is not all; its overlay may just be being merged there.
     """
-    node = seen.switch.node
-    told = at_end(seen) or (node is not None and node.qemu is Qemu.GONE)
-    if told or seen.node_lost is not True:
-        return None
+    if seen.node_lost is not True:
+        return _heard_again(seen)
     if seen.alive and seen.node_given_up is True:
         return _give_up_launcher(seen)
-    trust = None if seen.alive else seen.switch.spec.trust
+    if guest.at_end(seen):
+        return None
+    trust = None if seen.alive else guest.answer(seen)
     if _outlives_node(seen) and (trust is Trust.OVERLAY or _is_given_up(seen)):
         return _elsewhere(seen)
     if trust is Trust.SOURCE and _machine_names(seen, seen.switch.source):
@@ -47,7 +55,15 @@ def lost_node(seen: Observation) -> Step | None:
             or superseded.mark_source(seen)
             or _end(seen, Position.DESTINATION)
         )
-    return stall(NODE_LOST, _at_stake(seen))
+    return guest.node_lost(seen, _at_stake(seen))
+
+
+def _heard_again(seen: Observation) -> Step | None:
+    """What is answered from now on is not about that loss."""
+    lost = seen.switch.compute.lost_node
+    if lost is None or seen.node_lost is not False:
+        return None
+    return record(seen, NODE_LOST, f"the node {lost} is heard again", lost_node=None)
 
 
 def _give_up_launcher(seen: Observation) -> Step:
@@ -79,14 +95,21 @@ def _elsewhere(seen: Observation) -> Step:
         return act(NODE_LOST, message, CreateFinisher(*stopped.finisher_claims(seen), lost=lost))
     if finisher.deleting:
         return wait(NODE_LOST, f"waiting for the old pod {finisher.name} to be gone")
-    if finisher.node == lost:
+    if lost in (finisher.node, finisher.pinned):
         message = f"the pod {finisher.name} was on {lost}: replacing it"
         return act(NODE_LOST, message, DeleteFinisher(finisher.uid))
     if not finisher.running:
         trouble = f": {finisher.trouble}" if finisher.trouble else ""
         return wait(NODE_LOST, f"waiting for the pod {finisher.name} to run{trouble}")
     message = f"the node {lost} is gone: the move goes on on {finisher.node}"
-    return record(seen, NODE_LOST, message, node=finisher.node, finisher_pod=ref(finisher))
+    return record(
+        seen,
+        NODE_LOST,
+        message,
+        node=finisher.node,
+        finisher_pod=ref(finisher),
+        lost_node=None,
+    )
 
 
 def _at_stake(seen: Observation) -> str:
@@ -94,8 +117,8 @@ def _at_stake(seen: Observation) -> str:
         return (
             f"the node {seen.switch.compute.node} is gone; the guest's last writes are on the"
             " overlay's volume. Bring the node back and this goes on by itself. If the guest"
-            " surely does not run there any more, taint the node out-of-service, or set spec.trust"
-            f" to Overlay: then the move goes on on another node{_still_running(seen)}"
+            f" surely does not run there any more, taint the node out-of-service{_or_trust(seen)}:"
+            f" then the move goes on on another node{_still_running(seen)}"
         )
     overlay = seen.switch.node.overlay if seen.switch.node else None
     size = f"{overlay.bytes} bytes" if overlay and overlay.bytes else "the last writes"
@@ -109,8 +132,14 @@ def _at_stake(seen: Observation) -> str:
     )
 
 
+def _or_trust(seen: Observation) -> str:
+    return ", or set spec.trust to Overlay" if seen.switch.spec.trust is None else ""
+
+
 def _still_running(seen: Observation) -> str:
     """KubeVirt facts 9: an instance on a lost node ends with its launcher pod, not by itself."""
+    if seen.switch.spec.trust is not None and guest.answer(seen) is None:
+        return "; spec.trust answered another stop: taint the node out-of-service to have it count"
     if not seen.alive:
         return ""
     return (

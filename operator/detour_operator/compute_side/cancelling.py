@@ -6,7 +6,7 @@ Source, because the node agent commits as soon as it reads it.
 
 from detour_crds.attachment_switch import Handover, Order, Position, Stage
 from detour_crds.volume_migration import Trust
-from detour_operator.compute_side import abandoning, guest, limits, namespace, stopped, undo
+from detour_operator.compute_side import guest, limits, namespace, stopped, undo
 from detour_operator.compute_side.fence import close_fence, point_instance_at
 from detour_operator.compute_side.observation import Machine, Observation
 from detour_operator.compute_side.preflight import Refusal
@@ -20,7 +20,7 @@ STARTED = Refusal(
     "the virtual machine was started in spite of the lock: it stays on the source",
 )
 _ABANDONED = Refusal(
-    abandoning.NODE_LOST, "the node with the overlay is gone; its last writes were given up"
+    guest.NODE_LOST, "the node with the overlay is gone; its last writes were given up"
 )
 _TRUSTED = Refusal(
     "SourceTrusted", "the machine stays on the source, as spec.trust says after a stop"
@@ -68,7 +68,7 @@ def reason(seen: Observation) -> Refusal | None:
 def _trusts_source(seen: Observation) -> bool:
     """Whether the node agent has ended the attempt on the source because a person said so."""
     node = seen.switch.node
-    if node is None or seen.switch.spec.trust is not Trust.SOURCE:
+    if node is None or seen.switch.spec.trust is not Trust.SOURCE or guest.is_asked(seen):
         return False
     ended = node.refused is True or seen.switch.order is Order.SOURCE
     return ended and node.stage is Stage.CANCELLED

@@ -83,6 +83,7 @@ def pod(raw: Json) -> Pod:
         name=raw["metadata"]["name"],
         uid=raw["metadata"]["uid"],
         node=spec.get("nodeName"),
+        pinned=_pinned(spec),
         phase=status.get("phase") or "",
         running=status.get("phase") == "Running" and started,
         deleting=_deleting(raw),
@@ -200,6 +201,17 @@ def _disk_kind(disk: Json | None) -> str | None:
 def _hotpluggable(volume: Json | None) -> bool:
     kinds = ("persistentVolumeClaim", "dataVolume")
     return any(((volume or {}).get(kind) or {}).get("hotpluggable") for kind in kinds)
+
+
+def _pinned(spec: Json) -> str | None:
+    """The node that Detour's own pods are bound to (``holder.on_node``)."""
+    wanted = (spec.get("affinity") or {}).get("nodeAffinity") or {}
+    required = wanted.get("requiredDuringSchedulingIgnoredDuringExecution") or {}
+    for term in required.get("nodeSelectorTerms") or []:
+        for field in term.get("matchFields") or []:
+            if field.get("operator") == "In" and len(field.get("values") or []) == 1:
+                return str(field["values"][0])
+    return None
 
 
 def _owners(raw: Json) -> list[str]:

@@ -1,16 +1,64 @@
 """Whether the guest is there: QEMU is what counts, and its node's agent is who says (rule R7)."""
 
+import dataclasses
+
 from detour_crds.attachment_switch import Order, Position, Qemu
+from detour_crds.volume_migration import Trust
 from detour_operator.compute_side.observation import Observation
 from detour_operator.compute_side.step import Step, stall, wait
 
-ENDS = (Order.DESTINATION, Order.SOURCE)
+ENDS = {Order.DESTINATION: Trust.DESTINATION, Order.SOURCE: Trust.SOURCE}
+"""The orders that end a move, and where all of the guest's data is then."""
+NODE_LOST = "NodeLost"
 
 
 def at_end(seen: Observation) -> bool:
     """Whether the node agent has reached the end that was ordered."""
     order, node = seen.switch.order, seen.switch.node
     return order in ENDS and node is not None and node.reached is order
+
+
+def left_alone(seen: Observation) -> bool:
+    """Whether the node was lost after the end was reached: its agent tidies up when it is back.
+
+    All of the disk is on one claim by then, and nothing of it in the overlay alone.
+    """
+    return at_end(seen) and seen.node_lost is True
+
+
+def is_asked(seen: Observation) -> bool:
+    """Whether an answer is about the node's loss, and no earlier stop's."""
+    compute = seen.switch.compute
+    return compute.lost_node is not None and compute.lost_node == compute.node
+
+
+def answer(seen: Observation) -> Trust | None:
+    """``spec.trust`` where it counts for a lost node: given for its loss, or beside the taint."""
+    counts = is_asked(seen) or seen.node_given_up is True
+    return seen.switch.spec.trust if counts else None
+
+
+def node_lost(seen: Observation, message: str) -> Step:
+    """Keep everything; note that an answer will be about this node, if there is none yet."""
+    compute, step = seen.switch.compute, stall(NODE_LOST, message)
+    if seen.switch.spec.trust is not None or is_asked(seen):
+        return step
+    asked = dataclasses.replace(compute, lost_node=compute.node)
+    return dataclasses.replace(step, compute=asked)
+
+
+def waits_for_node(seen: Observation, what: str) -> Step:
+    """After the end was reached: ``what`` is left, which none but the lost node can settle."""
+    truth = ENDS[seen.switch.order]
+    message = (
+        f"the node {seen.switch.compute.node} is gone; the guest's data is on the"
+        f" {truth.lower()}, and nothing is lost, but {what}. Bring the node back and this goes on"
+        " by itself. If the guest surely does not run there any more, taint the node"
+        " out-of-service"
+    )
+    if seen.switch.spec.trust is None:
+        message += f", or remove the Node and set spec.trust to {truth}"
+    return node_lost(seen, message)
 
 
 def lost(seen: Observation) -> Step | None:
@@ -42,10 +90,14 @@ def certain(seen: Observation) -> Step | None:
     """Wait until no old QEMU can be beside the next start (row U3); None when that is so.
 
     Where the machine was free to restart already (position Destination), KubeVirt has seen to it.
+    Of a lost node that is a person's word, as in ``abandoning``.
     """
     node = seen.switch.node
     gone = node is not None and node.qemu is Qemu.GONE
     if seen.alive or gone or seen.switch.status.position is Position.DESTINATION:
         return None
+    if seen.node_lost is True:
+        off = seen.node_given_up is True or answer(seen) is ENDS.get(seen.switch.order)
+        return None if off else waits_for_node(seen, "its QEMU may still be writing there")
     message = f"waiting for the node agent of {seen.switch.compute.node} to see the end of QEMU"
     return wait("InstanceGone", message)

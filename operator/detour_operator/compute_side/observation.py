@@ -134,11 +134,12 @@ class Instance:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Pod:
-    """A launcher or holder pod."""
+    """A launcher, holder or finisher pod; ``pinned`` is the one node it may run on, if any."""
 
     name: str
     uid: str
     node: str | None = None
+    pinned: str | None = None
     phase: str = "Running"
     running: bool = True
     deleting: bool = False

@@ -14,7 +14,7 @@ from detour_operator.compute_side.actions import (
     DeleteOverlayPod,
 )
 from detour_operator.compute_side.attempt import short_uid
-from detour_operator.compute_side.guest import at_end
+from detour_operator.compute_side.guest import at_end, certain, left_alone, waits_for_node
 from detour_operator.compute_side.holding import Held, held
 from detour_operator.compute_side.observation import Claim, Nothing, Observation, Pod, Switch
 from detour_operator.compute_side.step import Step, act, record, ref, stall, wait
@@ -97,19 +97,30 @@ def keep_up(seen: Observation) -> Step | None:
 
 
 def _is_needed(seen: Observation) -> bool:
+    """For its content until the end; then for the agent, which takes it from a launcher."""
+    if not at_end(seen):
+        return True
     node = seen.switch.node
-    return not at_end(seen) or (node is not None and node.overlay is not None)
+    left = node is not None and node.overlay is not None
+    return left and seen.alive and not left_alone(seen)
 
 
 def take_down(seen: Observation) -> Step | None:
     """The next step until pod and claim are gone; None then.
 
-    Not before the node agent has removed the overlay: a launcher that lives has it mounted.
+    Not before the node agent has removed the overlay: a launcher that lives has it mounted. On a
+    lost node it may live until somebody says that it does not.
     """
     node = seen.switch.node
     if not is_asked(seen.switch):
         return None
-    if seen.alive and node is not None and node.overlay is not None:
+    mounted = node is not None and node.overlay is not None
+    if mounted and left_alone(seen):
+        kept = waits_for_node(seen, "its launcher pod has the overlay mounted")
+        step = kept if seen.alive else certain(seen)
+        if step is not None:
+            return step
+    elif mounted and seen.alive:
         return wait("CleaningUp", "the node agent removes the overlay")
     pod = seen.overlay_pod
     if isinstance(pod, Pod) and not pod.deleting:

@@ -76,9 +76,9 @@ def hold(seen: Observation) -> Step | None:
     if set(finisher.claims) != wanted or finisher.phase in ("Succeeded", "Failed"):
         message = f"the pod {finisher.name} serves no longer: replacing it"
         return act(GUEST_STOPPED, message, DeleteFinisher(finisher.uid))
-    if finisher.node not in (None, seen.switch.compute.node):
+    if seen.switch.compute.node not in (finisher.node, finisher.pinned):
         # Made for another node, when this one was lost; it came back before that was recorded.
-        message = f"the pod {finisher.name} is on {finisher.node}: replacing it"
+        message = f"the pod {finisher.name} is for {finisher.node or 'another node'}: replacing it"
         return act(GUEST_STOPPED, message, DeleteFinisher(finisher.uid))
     if not finisher.running:
         trouble = f": {finisher.trouble}" if finisher.trouble else ""

@@ -175,12 +175,16 @@ def _handover_done(seen: Observation) -> Step | None:
 
 def _held_for_good(seen: Observation) -> Step | None:
     """Without the holder the destination could be detached from under the guest."""
-    return hold(seen) if seen.alive else None
+    step = hold(seen) if seen.alive else None
+    if step is not None and guest.left_alone(seen):
+        return guest.waits_for_node(seen, "the pod that holds the destination there is gone")
+    return step
 
 
 def _overlay_removed(seen: Observation) -> Step | None:
+    """By the agent; that of a lost node does it when it is back, and nobody need wait for it."""
     node = seen.switch.node
-    if node is None or node.overlay is None:
+    if node is None or node.overlay is None or guest.left_alone(seen):
         return None
     return wait("CleaningUp", "the node agent removes the overlay")
 

@@ -271,6 +271,8 @@ class Machine:
         return Room(free_bytes=self.free, kept_bytes=KEPT, total_bytes=10 * KEPT)
 
     def remove(self, _uid: str, names: tuple[str, ...]) -> None:
+        if self.unmounted:
+            raise Unreachable("OverlayPlaceUnreachable", "not mounted")
         if self.top is Top.OVERLAY and not self.gone:
             assert self.top_overlay not in names, "an overlay in use was removed"
         self.effect("remove", lambda: [self.overlays.pop(name) for name in names] and None)

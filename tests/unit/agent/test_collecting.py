@@ -31,7 +31,8 @@ def test_what_may_go_is_over_gone_and_old():
     )
     for stage, age, overlay, owes, absent in facts:
         found = Found(switch_uid=UID, stage=stage, age_seconds=age, overlay=overlay, owes=owes)
-        nothing_left = overlay is False and not owes
+        left_over = overlay is True and stage is not Stage.NONE
+        nothing_left = (overlay is False or left_over) and not owes
         old = age == KEPT_SECONDS and absent == LONG_GONE
         assert may_go(found, absent, NOW) == (stage in OVER and nothing_left and old)
 
@@ -144,15 +145,32 @@ def test_limits_that_are_to_be_put_back_keep_it(node: Node):
     assert all(node.look(after=GONE_SECONDS) for _ in range(3))
 
 
-def test_an_overlay_keeps_it(node: Node):
-    node.write(overlays=RECORD.overlays)
-    overlay = node.folder / "overlay"
-    overlay.mkdir()
-    (overlay / RECORD.overlays[0]).touch()
-    assert all(node.look(after=GONE_SECONDS) for _ in range(3))
-    (overlay / RECORD.overlays[0]).unlink()
+def overlay_beside(node: Node) -> Path:
+    overlay = node.folder / "overlay" / RECORD.overlays[0]
+    overlay.parent.mkdir()
+    overlay.touch()
+    return overlay
+
+
+@pytest.mark.parametrize("stage", [Stage.DONE, Stage.CANCELLED])
+def test_an_overlay_that_was_left_at_the_end_goes_with_it(node: Node, stage: Stage):
+    """Its node was lost when the move ended, and the migration is deleted when it is back."""
+    node.write(stage=stage, overlays=RECORD.overlays)
+    overlay = overlay_beside(node)
+    node.api.uids = frozenset({UID})
+    assert node.look(after=GONE_SECONDS)
+    assert overlay.exists()
+    node.api.uids = frozenset()
     assert node.look()
     assert not node.look(after=GONE_SECONDS)
+
+
+@pytest.mark.parametrize("stage", sorted(set(Stage) - {Stage.DONE, Stage.CANCELLED}))
+def test_any_other_overlay_stays(node: Node, stage: Stage):
+    node.write(stage=stage, overlays=RECORD.overlays)
+    overlay = overlay_beside(node)
+    assert all(node.look(after=GONE_SECONDS) for _ in range(3))
+    assert overlay.exists()
 
 
 def test_an_overlay_that_may_be_on_a_volume_keeps_it(node: Node):

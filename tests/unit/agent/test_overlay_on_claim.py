@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import pytest
+
 from detour_agent.domain.journal import Record
 from detour_agent.domain.ports import Place
 from detour_agent.steps.inspect import place_of
@@ -43,6 +45,26 @@ def test_of_a_guest_that_is_gone_the_finisher_has():
     agent.guest_stops()
     place = place_of(agent.switch, agent.passes.ports)
     assert place == Place(process=FINISHER, base=HOLDER_OVERLAY_PATH, name=NAME)
+
+
+@pytest.mark.parametrize("end", [Order.SOURCE, Order.DESTINATION])
+def test_a_node_that_comes_back_after_the_end_has_nothing_left_to_do(end: Order):
+    """Its pods are gone, and the operator let the overlay's claim go with the lock."""
+    agent = on_claim(Machine())
+    agent.reach(Order.OVERLAY)
+    agent.reach(Order.MIRRORED)
+    agent.reach(end)
+    assert agent.machine.overlays
+    agent.machine.gone = agent.machine.unmounted = True
+    agent.restart()
+    with pytest.raises(AssertionError, match="never settles"):
+        agent.settle()
+    assert agent.switch.node.last_error.reason == "OverlayPlaceUnreachable"
+    compute = dataclasses.replace(agent.switch.compute, locked=False)
+    agent.switch = dataclasses.replace(agent.switch, compute=compute)
+    agent.restart()
+    node = agent.settle()
+    assert (node.reached, node.overlay, node.last_error) == (end, None, None)
 
 
 class OtherNode(Machine):

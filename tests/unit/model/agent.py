@@ -28,13 +28,17 @@ def look(world: World, decide, mood):
 
 
 def look_cut_off(world: World, decide, mood):
-    """The pass of an agent that nobody hears, by what it was told before."""
+    """The pass of an agent that nobody hears, by what it was told before.
+
+    The finisher's containers on its node run on, whatever became of the pod in the API.
+    """
     recorded = world.nodes.stale.holder_pod
     holder = recorded is not None and recorded.uid == f"holder-{world.cluster.holders}"
     launcher = f"launcher-{world.cluster.launcher}"
     return trace(
-        decide, mood, world.nodes.stale, world.switch, world.disk, world.qemu, holder, launcher, ()
-    )
+        decide, mood, world.nodes.stale, world.switch, world.disk, world.qemu, holder, launcher,
+        _claims(world, world.nodes.stale.finisher_pod),
+    )  # fmt: skip
 
 
 def look_back(world: World, decide, mood):
@@ -59,9 +63,15 @@ def harmless(world: World, effects):
 
 
 def _finisher(world):
-    """The claims it holds, each with whether its image has all that is in the overlay."""
+    """What the finisher holds, if it is the one that is there."""
     recorded = world.told.finisher_pod
-    if recorded is None or recorded.uid != world.cluster.finisher or not recorded.uid:
+    there = recorded is not None and recorded.uid == world.cluster.finisher
+    return _claims(world, recorded) if there else ()
+
+
+def _claims(world, recorded):
+    """The claims it holds, each with whether its image has all that is in the overlay."""
+    if recorded is None or not recorded.uid:
         return ()
     has = {S: world.images.source, D: world.images.destination}
     empty, latest = (world.images.overlay is kind for kind in (Content.EMPTY, Content.LATEST))

@@ -6,7 +6,7 @@ from detour_agent.domain.situation import Job
 from detour_crds.attachment_switch import Handover, Order, Top
 from detour_crds.conditions import Status, SwitchCondition, find
 from detour_crds.volume_migration import CopyMethod, Trust
-from detour_operator.compute_side.abandoning import NODE_LOST
+from detour_operator.compute_side.guest import NODE_LOST
 from unit.model.facts import Content, D, Qemu
 from unit.model.world import World
 
@@ -44,15 +44,7 @@ def fair(world: World):
     found = {guest_writes(world)}
     found |= _git(world) | _api(world) | _kubevirt(world) | _copier(world) | _jobs(world)
     found |= _storage(world)
-    found |= _node(world)
     return found - {world}
-
-
-def _node(world):
-    """What its agent has ended waits for it: with a person's word or without."""
-    over = world.switch is not None and world.switch.report.reached is world.order
-    ends = world.order in (Order.DESTINATION, Order.SOURCE)
-    return node_returns(world) if over and ends else set()
 
 
 def _git(world):
@@ -395,7 +387,8 @@ def journal_is_lost(world):
 
 def node_is_lost(world):
     """It is cut off, and may be switched off then; what was on its way to its agent is lost."""
-    nodes, begun = world.nodes, world.order is not Order.NONE
+    nodes = world.nodes
+    begun = world.order is not Order.NONE and not world.switch.ended
     if nodes.first == "heard" and begun and world.told is not None and world.told.node == "n":
         return {world.alter("nodes", first="cut", stale=world.told).fault()}
     return set()

@@ -99,7 +99,7 @@ def following(family, using, here) -> Next:
     _operators(family, using, here, then)
     _late_operator(using, here, then)
     _agent(family, using, here, then)
-    then.others.update(parts.strays(using, here))
+    then.others.update(parts.strays(using, here, crashes=family.crashes))
     for event in family.wishes:
         then.others |= event(here)
     if here.faults < family.faults:

@@ -25,6 +25,7 @@ STOPPED = World(
 
 ON_CLAIM = World(nodes=Nodes(claimed=True))
 HELD_ON_CLAIM = dataclasses.replace(ON_CLAIM, migration=Migration(hold=True))
+GIVING_UP_ON_CLAIM = dataclasses.replace(ON_CLAIM, migration=GIVING_UP.migration)
 LOST_NODE = (events.node_is_lost,)
 NODES = (events.node_goes_off, events.gives_node_up, events.node_returns)
 

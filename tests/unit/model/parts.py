@@ -122,14 +122,19 @@ def agent_passes(parts, world: World):
     return found
 
 
-def strays(parts, world: World):
+def strays(parts, world: World, *, crashes=False):
     """The worlds that passes of the first node's agent leave which is not heard, or comes late."""
     nodes = world.nodes
     if world.switch is None or nodes.stale is None or not nodes.stale.node:
         return []
     if nodes.first == "cut":
-        trace = agent.look_cut_off(world, parts.agent, "patient")
-        return agent.unheard(world, trace.effects)[-1:]
+        moods = agent.MOODS if crashes else ("patient",)
+        traces = [agent.look_cut_off(world, parts.agent, mood) for mood in moods]
+        # What nobody hears may be on its way while another node's agent does the same.
+        given_away = world.switch.compute.node != "n"
+        left = agent.harmless if given_away else agent.unheard
+        kept = slice(None) if crashes else slice(-1, None)
+        return [after for trace in traces for after in left(world, trace.effects)[kept]]
     if nodes.first != "back":
         return []
     looks = [agent.look_back(world, parts.agent, mood) for mood in agent.MOODS]

@@ -209,7 +209,8 @@ class World:
         )
 
     def _finisher(self) -> observation.Pod:
-        return observation.Pod(name="finisher", uid=",".join(self.finisher), claims=self.finisher)
+        uid = ",".join(self.finisher)
+        return observation.Pod(name="finisher", uid=uid, node="n", claims=self.finisher)
 
     # What the operator does.
 

@@ -27,7 +27,7 @@ EVERYWHERE = Proof(bites=True, namespace_ends=True)
 ENDING = {"namespace_ends": True, "proof": EVERYWHERE}
 GONE = {"qemu": Qemu.GONE, "stage": Stage.OVERLAY, "reached": Order.OVERLAY}
 STOPPED = {"instance": Nothing.ABSENT, "budget": Nothing.ABSENT, "finisher": Nothing.ABSENT}
-FINISHER = Pod(name="finisher", uid="finisher-uid", claims=("old",))
+FINISHER = Pod(name="finisher", uid="finisher-uid", node="n", claims=("old",))
 UNFINISHED = [stage for stage in Stage if stage not in (Stage.NONE, Stage.MISSING)]
 DONE = (Stage.DONE, Stage.CANCELLED)
 ORDERS = (Order.OVERLAY, Order.MIRRORED, Order.DESTINATION, Order.SOURCE)

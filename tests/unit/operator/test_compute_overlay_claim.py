@@ -130,14 +130,17 @@ def test_without_the_claim_a_stopped_guest_is_kept_as_it_is():
 def back(**others):
     node = {"reached": Order.SOURCE, "stage": Stage.CANCELLED, "overlay": None}
     node |= others.pop("node", {})
-    facts = {"wanted": Position.SOURCE, "instance": {"fence": None}, **others}
+    instance = {"fence": None, **others.pop("instance", {})}
+    facts = {"wanted": Position.SOURCE, "instance": instance, **others}
     return moving(Order.SOURCE, node=node, **facts)
 
 
 def forth(**others):
     node = {"reached": Order.DESTINATION, "stage": Stage.DONE, "overlay": None}
+    node |= others.pop("node", {})
     facts = {"machine": {"claim": "new", "strategy": "Migration"}, "source_claim": MARKED}
     facts["instance"] = {"claim": "new", "claim_in_status": "new", "fence": None}
+    facts["instance"] |= others.pop("instance", {})
     facts |= {"wanted": Position.DESTINATION, "compute": {"handover": "Done"}, **others}
     return moving(Order.DESTINATION, node=node, **facts)
 
@@ -152,6 +155,15 @@ def test_at_the_end_the_pod_goes_and_then_the_claim(ended):
     assert decision.status.compute.locked is True
 
 
+@pytest.mark.parametrize("ended", [back, forth])
+def test_a_claim_that_was_let_go_at_the_end_is_not_missed(ended):
+    """The agent has not said yet that the overlay is gone, and nobody needs it any more."""
+    gone = {"instance": {"phase": "Failed"}, "node": {"qemu": Qemu.GONE, "overlay": OVERLAY}}
+    found = ended(overlay_claim=Nothing.ABSENT, overlay_pod=Nothing.ABSENT, **gone)
+    told = find(decide(found).status.conditions, SwitchCondition.STALLED)
+    assert told.reason != "OverlayMissing"
+
+
 def test_not_before_the_overlay_is_removed():
     decision = decide(back(node={"overlay": OVERLAY}))
     assert decision.actions == ()
@@ -159,6 +171,8 @@ def test_not_before_the_overlay_is_removed():
 
 
 def lost(**others):
+    """Its loss was told before there was an answer."""
+    others["compute"] = {"lost_node": "n", **others.get("compute", {})}
     ended = {"phase": "Failed", "fence": None}
     facts = {"instance": ended, "node_lost": True, "budget": Nothing.ABSENT, **others}
     return moving(overlay_pod=Nothing.ABSENT, **facts)

@@ -12,7 +12,7 @@ from detour_operator.compute_side.observation import Nothing, Pod
 from unit.operator.compute_switches import MARKED, SWITCH, seen
 
 GONE = {"qemu": Qemu.GONE, "stage": Stage.OVERLAY, "reached": Order.OVERLAY}
-FINISHER = Pod(name="finisher", uid="finisher-uid", claims=("old", "new"))
+FINISHER = Pod(name="finisher", uid="finisher-uid", node="n", claims=("old", "new"))
 BACKWARD = dataclasses.replace(FINISHER, claims=("old",))
 WENT_BACK = {"handover": Handover.NOT_NEEDED, "cancel_reason": "GuestStopped"}
 RECORDED = {"finisher_pod": ObjectRef(name="finisher", uid="finisher-uid")}

@@ -31,7 +31,8 @@ def trusting(found, trust):
 
 def moving(order, **others):
     node = {"stage": Stage.OVERLAY, "overlay": OVERLAY, **others.pop("node", {})}
-    return seen(compute={"order": order}, node=node, position=Position.FROZEN, **others)
+    compute = {"order": order, "lost_node": "n"} if others.get("node_lost") else {"order": order}
+    return seen(compute=compute, node=node, position=Position.FROZEN, **others)
 
 
 def stalled(decision):
