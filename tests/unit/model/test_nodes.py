@@ -124,7 +124,7 @@ def test_what_a_stopped_guest_left_on_a_lost_node_is_merged_on_another(way):
     forth = way == "stopped, forth"
     assert over >= {Stage.DONE if forth else Stage.CANCELLED}
     asked = {world.nodes.first for world in found.fair if ends.end_of(world) == LOST}
-    assert asked == {"cut", "off"}, "cut off, it may be merging; nobody but a person knows"
+    assert asked >= {"cut", "off"}, "cut off, it may be merging; nobody but a person knows"
 
 
 @pytest.mark.model
