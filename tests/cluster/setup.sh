@@ -1,9 +1,10 @@
 #!/bin/sh
-# Installs the Debian packages that tests, local cluster and image builds need, only what is missing.
+# Installs the Debian packages that tests, local cluster and image builds need, and
+# those that are named; only what is missing.
 # Nothing is started: the cluster runs its own containerd and etcd as child processes.
 set -eu
 
-packages="
+packages="$*
 buildah
 busybox-static
 conntrack

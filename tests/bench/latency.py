@@ -1,0 +1,18 @@
+"""How long the guest's requests took in a span of time, by the guest's own log."""
+
+import datetime
+
+from guest.log import Boots
+
+
+def utc(moment: float) -> datetime.datetime:
+    """A moment of our clock."""
+    return datetime.datetime.fromtimestamp(moment, datetime.UTC)
+
+
+def longest_ms(boots: Boots, start: float, end: float) -> float:
+    """The longest write between two moments of our clock, in milliseconds."""
+    found = boots.longest_us(utc(start), utc(end))
+    if found is None:
+        raise LookupError("the guest logged no write in that time")
+    return found / 1000
