@@ -9,11 +9,12 @@ import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from guest.operations import Work
 
 _START = "D1 "
+_SECOND = timedelta(seconds=1)
 _RECORD = re.compile(r"D1 ([0-9a-f]{8}) (\d+) ([A-Z]) (.*) ([0-9a-f]{8})")
 _ARRIVAL = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)) ?")
 
@@ -42,11 +43,17 @@ class Acknowledgement:
 
 @dataclass(frozen=True)
 class Latency:
-    """About one second of work; `longest_us` is the longest request that ended in it."""
+    """About one second of work.
+
+    `longest_us` is the longest request that ended in it, of any kind; `writing_us` is what its
+    `writes` took together.
+    """
 
     time_ms: int
     operations: int
     longest_us: int
+    writes: int
+    writing_us: int
     arrived: datetime | None
 
 
@@ -136,6 +143,20 @@ class Boots:
                 break
         return max(found, default=None)
 
+    def mean_write_us(self, after: datetime, before: datetime) -> float | None:
+        """Return the mean time of the writes of the seconds within a span of cluster time.
+
+        Needs a log with time stamps. A record tells of the second before it, so the first one
+        within the span does not count. None when none does: unknown is not zero.
+        """
+        inside = [
+            second
+            for second in self.latencies()
+            if second.arrived and after + _SECOND <= second.arrived <= before
+        ]
+        writes = sum(second.writes for second in inside)
+        return sum(second.writing_us for second in inside) / writes if writes else None
+
     def longest_silence(self, after: datetime, before: datetime) -> float | None:
         """Return the longest time without a record in a span of cluster time, in seconds.
 
@@ -199,8 +220,7 @@ def _take(boot: Boot, kind: str, fields: str, arrived: datetime | None) -> None:
         operation, boot.mismatch_count, boot.failure_count = map(int, fields.split())
         boot.acknowledgements.append(Acknowledgement(operation, arrived))
     elif kind == "L":
-        time_ms, operations, longest_us = map(int, fields.split())
-        boot.latencies.append(Latency(time_ms, operations, longest_us, arrived))
+        boot.latencies.append(Latency(*map(int, fields.split()), arrived=arrived))
     elif kind == "E":
         boot.mismatches.append(fields)
     elif kind == "X":

@@ -34,6 +34,7 @@ struct writer {
     uint64_t errors, failures;
     uint64_t ack_ms, second_ms, header_ms;
     uint64_t ops_in_second, longest_us;
+    uint64_t writes_in_second, writing_us;
 };
 
 static uint64_t now_us(void)
@@ -65,10 +66,10 @@ static void say_header(struct writer *writer)
 static void say_second(struct writer *writer)
 {
     writer->second_ms = now_ms();
-    say('L', "%" PRIu64 " %" PRIu64 " %" PRIu64, writer->second_ms, writer->ops_in_second,
-        writer->longest_us);
-    writer->ops_in_second = 0;
-    writer->longest_us = 0;
+    say('L', "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64, writer->second_ms,
+        writer->ops_in_second, writer->longest_us, writer->writes_in_second, writer->writing_us);
+    writer->ops_in_second = writer->writes_in_second = 0;
+    writer->longest_us = writer->writing_us = 0;
 }
 
 /* One request, timed. */
@@ -80,6 +81,10 @@ static int timed(struct writer *writer, struct operation operation)
     took = now_us() - start;
     if (took > writer->longest_us)
         writer->longest_us = took;
+    if (operation.kind == WRITE || operation.kind == DURABLE_WRITE) {
+        writer->writes_in_second++;
+        writer->writing_us += took;
+    }
     return result;
 }
 

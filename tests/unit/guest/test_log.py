@@ -39,7 +39,7 @@ def test_records_of_all_kinds():
     boot = only(
         console(
             record(1, "A", "16 0 0"),
-            record(2, "L", "5000 410 702"),
+            record(2, "L", "5000 410 702 300 90000"),
             record(3, "E", "op=20 sector=4 expected=zeroes:0 found=data"),
             record(4, "X", "21 21 W 5"),
             record(5, "A", "32 1 1"),
@@ -48,7 +48,9 @@ def test_records_of_all_kinds():
     )
 
     assert boot.acknowledged == 32
-    assert [(s.time_ms, s.operations, s.longest_us) for s in boot.latencies] == [(5000, 410, 702)]
+    (second,) = boot.latencies
+    assert (second.time_ms, second.operations, second.longest_us) == (5000, 410, 702)
+    assert (second.writes, second.writing_us) == (300, 90000)
     assert boot.mismatch_count == 1
     assert boot.failures == [Failure(21, 21, "W", 5)]
     assert boot.stopped == "asked"
@@ -97,8 +99,8 @@ def test_a_failure_that_was_not_told_makes_the_log_unusable():
 
 
 def test_repeated_lines_count_once():
-    lines = [record(1, "A", "16 0 0"), record(2, "L", "1000 4 5"), record(3, "A", "32 0 0")]
-    boot = only(console(*lines, *lines[1:], record(4, "L", "2000 4 6")))
+    lines = [record(1, "A", "16 0 0"), record(2, "L", "1000 4 5 2 8"), record(3, "A", "32 0 0")]
+    boot = only(console(*lines, *lines[1:], record(4, "L", "2000 4 6 2 9")))
 
     assert [second.longest_us for second in boot.latencies] == [5, 6]
     assert boot.problems() == []
@@ -137,7 +139,7 @@ def stamped():
     rows = [(10, 500), (11, 600), (12, 90000), (13, 700), (20, 800), (21, 400)]
     lines = [at(9) + record(0, "H", HEADER)]
     lines += [
-        at(second, "123456789") + record(number, "L", f"{second * 1000} 400 {longest}")
+        at(second, "123456789") + record(number, "L", f"{second * 1000} 400 {longest} 2 {longest}")
         for number, (second, longest) in enumerate(rows, start=1)
     ]
     return parse("\n".join(lines))
@@ -151,6 +153,14 @@ def test_time_stamps_of_kubectl_line_latencies_up_with_the_cluster():
     assert boots.longest_us(moment(11), moment(12)) == 90000
     assert boots.longest_us(moment(13), moment(19)) == 800
     assert boots.longest_us(moment(30), moment(40)) is None
+
+
+def test_the_mean_is_that_of_the_seconds_that_are_wholly_inside():
+    boots = stamped()
+
+    assert boots.mean_write_us(moment(10), moment(12)) == 300
+    assert boots.mean_write_us(moment(10), moment(14)) == (600 + 90000 + 700) / 6
+    assert boots.mean_write_us(moment(13), moment(14)) is None
 
 
 def test_a_silence_is_seen_even_if_the_guests_clock_stood_still():

@@ -83,6 +83,15 @@ def test_the_superblock_is_the_bytes_that_python_expects(disk):
     assert disk.read(0, 1) == expected
 
 
+def test_every_write_is_timed(disk):
+    disk.boot(fill=0, ops=300)
+    (boot,) = parse(disk.console).boots
+    kinds = [boot.header.work.operation(number).kind for number in range(1, 301)]
+
+    assert sum(second.writes for second in boot.latencies) == sum(kind in WRITES for kind in kinds)
+    assert all(bool(second.writing_us) == bool(second.writes) for second in boot.latencies)
+
+
 def test_a_first_boot_fills_the_wanted_part(disk):
     disk.boot(fill=25, ops=9)
     header = parse(disk.console).boots[0].header
