@@ -1,17 +1,18 @@
-"""Measures what Detour costs: ``make bench``, or some parts alone with ``BENCH=copier``."""
+"""Measures what Detour costs: ``make bench``, or some parts alone with ``BENCH=copier,moves``."""
 
 import os
 import sys
 from collections.abc import Callable
 
-from bench import control, copier
+from bench import control, copier, moves
 from bench.record import Part, write
 
 PARTS: dict[str, Callable[[], Part]] = {
     "control": control.measure,
     "copier": copier.measure,
+    "moves": moves.measure,
 }
-"""``copier`` alone needs no cluster; without the other it leaves docs/benchmarks.md as it is."""
+"""``copier`` alone needs no cluster; without the others it leaves docs/benchmarks.md as it is."""
 
 
 def chosen(words: str) -> list[str]:

@@ -16,3 +16,11 @@ def longest_ms(boots: Boots, start: float, end: float) -> float:
     if found is None:
         raise LookupError("the guest logged no write in that time")
     return found / 1000
+
+
+def mean_ms(boots: Boots, start: float, end: float) -> float:
+    """The mean write between two moments of our clock, in milliseconds."""
+    found = boots.mean_write_us(utc(start), utc(end))
+    if found is None:
+        raise LookupError("the guest logged no whole second of writes in that time")
+    return found / 1000

@@ -220,7 +220,10 @@ def _take(boot: Boot, kind: str, fields: str, arrived: datetime | None) -> None:
         operation, boot.mismatch_count, boot.failure_count = map(int, fields.split())
         boot.acknowledgements.append(Acknowledgement(operation, arrived))
     elif kind == "L":
-        boot.latencies.append(Latency(*map(int, fields.split()), arrived=arrived))
+        time_ms, operations, longest_us, writes, writing_us = map(int, fields.split())
+        boot.latencies.append(
+            Latency(time_ms, operations, longest_us, writes, writing_us, arrived)
+        )
     elif kind == "E":
         boot.mismatches.append(fields)
     elif kind == "X":

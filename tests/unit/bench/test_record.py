@@ -42,7 +42,7 @@ def test_a_run_of_some_parts_leaves_the_page_as_it_is(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "names"),
     [
-        ("", ["control", "copier"]),
+        ("", ["control", "copier", "moves"]),
         ("copier", ["copier"]),
         ("copier, control", ["control", "copier"]),
     ],
@@ -52,5 +52,5 @@ def test_parts_are_picked_by_name(words, names):
 
 
 def test_an_unknown_part_is_named():
-    with pytest.raises(LookupError, match="no part copies; there are control, copier"):
+    with pytest.raises(LookupError, match="no part copies; there are control, copier, moves"):
         bench.chosen("copier,copies")
