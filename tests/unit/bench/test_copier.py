@@ -1,6 +1,7 @@
 """What is made of the figures of the copier's runs, and how these are taken."""
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -8,6 +9,7 @@ import pytest
 
 from bench import copier, images, timing
 from bench.timing import Run
+from harness.kube import wait_for
 
 
 def test_a_copy_counts_against_the_fastest_other_one():
@@ -58,6 +60,24 @@ def test_a_run_has_the_processor_time_of_its_children_and_its_failure(tmp_path):
     assert timing.run(["sh", "-c", f"{busy}; true"]).processor > quiet.processor
     with pytest.raises(subprocess.CalledProcessError):
         timing.run(["false"])
+
+
+def test_a_bench_that_is_told_to_end_ends_what_it_runs(tmp_path):
+    """As by `kill`: what it runs must not hold on to a device that is to be taken away."""
+    script = """
+import signal
+from bench import __main__, timing
+signal.signal(signal.SIGTERM, __main__._end)
+timing.run(["sh", "-c", "echo $$ >made; mv made pid; exec sleep 1000"])
+"""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    bench = subprocess.Popen([sys.executable, "-c", script], env=environment, cwd=tmp_path)
+    file = tmp_path / "pid"
+    wait_for("its child", file.exists)
+    bench.terminate()
+    assert bench.wait() == 128 + signal.SIGTERM
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(file.read_text()), 0)
 
 
 def test_images_have_the_size_and_the_holes_that_were_asked_for(tmp_path):
