@@ -6,7 +6,7 @@ from .verdict import ALLOWED, Verdict, denied
 
 
 def mutate(request: dict) -> Verdict:
-    """Finalizer and label on creation."""
+    """Finalizer and label on creation (KubeVirt facts 9)."""
     migration = request["object"]
     metadata = migration["metadata"]
     labels = (metadata.get("labels") or {}) | {

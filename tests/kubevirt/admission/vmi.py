@@ -8,7 +8,10 @@ RESTRICTED = "update of VMI object is restricted"
 
 
 def mutate(request: dict) -> Verdict:
-    """Defaults on creation; a status change by anybody but KubeVirt is silently taken back."""
+    """Defaults on creation; a status change by anybody but KubeVirt is silently taken back.
+
+    KubeVirt facts 6.1.
+    """
     new, old = request["object"], request.get("oldObject") or {}
     if request["operation"] == "CREATE":
         return Verdict(patch=_defaults(new, request))
@@ -62,7 +65,10 @@ def admit_spec(spec: dict, where: str) -> Verdict:
 
 
 def admit_update(request: dict) -> Verdict:
-    """Spec changes are KubeVirt's alone; even it may not change what was there at the start."""
+    """Spec changes are KubeVirt's alone; even it may not change what was there at the start.
+
+    KubeVirt facts 6.1.
+    """
     new, old = request["object"], request["oldObject"]
     if new.get("spec") != old.get("spec"):
         if not by_kubevirt(request):
@@ -84,7 +90,10 @@ def _own_labels(vmi: dict) -> dict:
 
 
 def admit_storage(new: dict, old: dict) -> Verdict:
-    """AdmitHotplugStorage: permanent volumes stay, unless the request lists them as migrated."""
+    """AdmitHotplugStorage: permanent volumes stay, unless the request lists them as migrated.
+
+    KubeVirt facts 6.1.
+    """
     migrated = {m["volumeName"] for m in new.get("status", {}).get("migratedVolumes") or []}
     volumes, before = _by_name(new), _by_name(old)
     disks = {

@@ -19,6 +19,8 @@ DEFAULT_GRACE = 30
 EXTRA_GRACE = 15
 # What KubeVirt reckons for QEMU and the daemons beside the guest's memory.
 OVERHEAD = 180 << 20
+# The launcher's own folders, and those that what virt-handler mounts comes through (KubeVirt
+# facts 4).
 EMPTY_DIRS = {
     "private": paths.PRIVATE,
     "public": paths.PUBLIC,
@@ -177,7 +179,7 @@ def _console(vmi: dict) -> dict:
 
 
 def unprivileged() -> dict:
-    """The security context of a helper container."""
+    """The security context of a helper container (KubeVirt facts 5)."""
     return {
         "runAsUser": paths.NON_ROOT,
         "runAsNonRoot": True,

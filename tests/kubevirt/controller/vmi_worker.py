@@ -1,4 +1,7 @@
-"""Carries out for VirtualMachineInstances what `vmi`, `volumes` and `launcher_pod` decide."""
+"""Carries out for VirtualMachineInstances what `vmi`, `volumes` and `launcher_pod` decide.
+
+KubeVirt facts 4 to 9.
+"""
 
 import logging
 
@@ -146,7 +149,10 @@ class VmiWorker:
         )
 
     def _want_migration(self, vmi: dict) -> None:
-        """KubeVirt's workload updater and evacuation controller: they ask for migrations."""
+        """KubeVirt's workload updater and evacuation controller: they ask for migrations.
+
+        KubeVirt facts 6.3, 6.4 and 8.
+        """
         active = [
             migration
             for migration in self.world.migrations.all(vmi["metadata"]["namespace"])

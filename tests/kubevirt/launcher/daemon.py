@@ -54,7 +54,10 @@ def write_configuration() -> None:
 
 
 def supervise() -> None:
-    """Keeps the daemon running: 1 s after it died it is started again, QEMU lives on."""
+    """Keeps the daemon running: 1 s after it died it is started again, QEMU lives on.
+
+    KubeVirt facts 1 and D13.
+    """
     threading.Thread(target=_run, daemon=True, name="libvirt").start()
 
 

@@ -82,7 +82,10 @@ class Domain:
         return STATES.get(state, "NoState"), reasons.get(reason, "Unknown")
 
     def sync(self, vmi: dict) -> None:
-        """KubeVirt's SyncVMI: start, resume what KubeVirt did not pause, grow disks."""
+        """KubeVirt's SyncVMI: start, resume what KubeVirt did not pause, grow disks.
+
+        KubeVirt facts 1 and 3.
+        """
         with self.lock:
             domain = self.find()
             if domain is None:

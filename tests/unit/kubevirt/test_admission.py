@@ -138,6 +138,14 @@ def test_a_second_migration_is_refused_while_one_has_not_ended():
     assert migration.admit_create(create_migration(), a_vmi(), [other]).allowed
 
 
+def test_a_new_migration_gets_finalizer_and_label():
+    values = {
+        change["path"]: change["value"] for change in migration.mutate(create_migration()).patch
+    }
+    assert values["/metadata/finalizers"] == ["kubevirt.io/migrationJobFinalize"]
+    assert values["/metadata/labels"] == {"kubevirt.io/vmi-name": "vm1"}
+
+
 def test_a_vmi_that_is_not_live_migratable_is_not_migrated():
     conditions = [{"type": "LiveMigratable", "status": "False", "reason": "R", "message": "m"}]
     verdict = migration.admit_create(create_migration(), a_vmi(conditions=conditions), [])

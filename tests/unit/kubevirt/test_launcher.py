@@ -4,7 +4,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from kubevirt.launcher import daemon, server, spec
+from kubevirt.handler.launcher_client import Launcher
+from kubevirt.launcher import daemon, paths, server, spec
 from kubevirt.launcher.domain_xml import DiskFacts, render
 from unit.kubevirt.builders import vmi as a_vmi
 from unit.kubevirt.builders import volume
@@ -134,6 +135,76 @@ def test_the_daemons_configuration():
     assert "remember_owner = 0" in text
     assert "shared_filesystems" not in text
     assert 'shared_filesystems = [ "/a", "/b" ]' in daemon.qemu_conf("/a:/b")
+
+
+class EndedError(Exception):
+    """The test has seen enough of what runs for ever."""
+
+
+def test_a_daemon_that_died_is_started_again_after_one_second(monkeypatch, tmp_path):
+    started, slept = [], []
+
+    class Daemon:
+        def __init__(self, command, **_):
+            started.append(command)
+
+        def poll(self):
+            return 9
+
+        wait = poll
+
+    def sleep(seconds):
+        slept.append(seconds)
+        if len(slept) == 3:
+            raise EndedError
+
+    monkeypatch.setattr(daemon, "BOUND_SOCKET", tmp_path / "libvirt-sock")
+    monkeypatch.setattr(daemon.subprocess, "Popen", Daemon)
+    monkeypatch.setattr(daemon.time, "sleep", sleep)
+    with pytest.raises(EndedError):
+        daemon._run()
+    assert slept == [1.0] * 3
+    assert len(started) == 3
+    assert {command[-1] for command in started} == {
+        "/var/run/kubevirt-private/libvirt/virtqemud.conf"
+    }
+
+
+def test_sockets_are_where_kubevirt_has_them():
+    """The launcher's own is found from outside in kubelet's folder of the pod."""
+    assert paths.LIBVIRT_SOCKET == "/var/run/libvirt/virtqemud-sock"
+    assert f"qemu+unix:///session?socket={paths.LIBVIRT_SOCKET}" == paths.LIBVIRT_URI
+    assert paths.LAUNCHER_SOCKET == "/var/run/kubevirt/sockets/launcher-sock"
+    outside = Launcher("uid")
+    assert str(outside.folder / outside.name) == (
+        "/var/lib/kubelet/pods/uid/volumes/kubernetes.io~empty-dir/sockets/launcher-sock"
+    )
+
+
+def test_a_disk_that_asks_for_it_has_an_io_thread_of_its_own():
+    found = a_vmi(volume("root", "a"), volume("data", "b"))
+    found["spec"]["domain"]["devices"]["disks"][1]["dedicatedIOThread"] = True
+    xml = ET.fromstring(render(found, {"root": DiskFacts(), "data": DiskFacts()}))
+    drivers = xml.findall("./devices/disk/driver")
+    assert [driver.get("iothread") for driver in drivers] == [None, "1"]
+    assert xml.findtext("iothreads") == "1"
+
+
+@pytest.mark.parametrize(
+    ("asked", "sizes"),
+    [
+        ({}, None),
+        ({"matchVolume": {}}, ("4096", "4096")),
+        ({"custom": {"logical": 512, "physical": 4096}}, ("512", "4096")),
+    ],
+)
+def test_sectors_are_the_volumes_or_the_manifests(asked, sizes):
+    found = a_vmi()
+    found["spec"]["domain"]["devices"]["disks"][0]["blockSize"] = asked
+    told = disk(found, sectors=(4096, 4096)).find("blockio")
+    names = ("logical_block_size", "physical_block_size")
+    assert (told is None) == (sizes is None)
+    assert told is None or tuple(map(told.get, names)) == sizes
 
 
 def test_commands_answer_with_what_went_wrong():

@@ -128,6 +128,29 @@ def test_the_launcher_runs_without_privileges():
     }
 
 
+def test_the_pod_is_user_107s_and_so_are_its_volumes():
+    context = rendered()["spec"]["securityContext"]
+    assert {context[name] for name in ("runAsUser", "runAsGroup", "fsGroup")} == {107}
+    assert context["runAsNonRoot"] is True
+    console = rendered()["spec"]["containers"][1]["securityContext"]
+    assert console["capabilities"] == {"drop": ["ALL"]}
+
+
+def test_the_launchers_own_folders():
+    spec = rendered()["spec"]
+    empty = {found["name"] for found in spec["volumes"] if "emptyDir" in found}
+    where = {name: mounts(spec["containers"][0])[name]["mountPath"] for name in empty}
+    assert where == {
+        "private": "/var/run/kubevirt-private",
+        "public": "/var/run/kubevirt",
+        "sockets": "/var/run/kubevirt/sockets",
+        "ephemeral-disks": "/var/run/kubevirt-ephemeral-disks",
+        "libvirt-runtime": "/var/run/libvirt",
+        "container-disks": "/var/run/kubevirt/container-disks",
+        "hotplug-disks": "/var/run/kubevirt/hotplug-disks",
+    }
+
+
 def mounts(compute):
     return {mount["name"]: mount for mount in compute["volumeMounts"]}
 
