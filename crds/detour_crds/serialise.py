@@ -6,6 +6,7 @@ are ignored, so that a newer writer does not break an older reader; absent ones 
 
 import dataclasses
 import enum
+import functools
 import types
 import typing
 from collections.abc import Mapping
@@ -34,13 +35,19 @@ def parse(kind: type[T], value: Mapping[str, Any] | None) -> T:
         ValueError: a value is of another type than the field's, or not in its enumeration.
     """
     given = value or {}
-    hints = typing.get_type_hints(kind)
     found = {}
-    for field in dataclasses.fields(cast("Any", kind)):
-        name = json_name(field)
+    for field, name, hint in _fields(cast("Any", kind)):
         if given.get(name) is not None:
-            found[field.name] = _parse_value(hints[field.name], given[name], name)
+            found[field] = _parse_value(hint, given[name], name)
     return kind(**found)
+
+
+@functools.cache
+def _fields(kind: type[Any]) -> tuple[tuple[str, str, Any], ...]:
+    """Name, JSON name and type of each field; every look at an object asks for them."""
+    hints = typing.get_type_hints(kind)
+    fields = dataclasses.fields(kind)
+    return tuple((field.name, json_name(field), hints[field.name]) for field in fields)
 
 
 def _parse_value(kind: Any, value: Any, name: str) -> Any:
