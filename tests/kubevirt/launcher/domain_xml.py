@@ -91,6 +91,8 @@ def disks(vmi: dict, facts: dict[str, DiskFacts]) -> dict[str, ET.Element]:
         target = spec.volume_status(vmi, name).get("target") or _free_target(bus(disk), taken)
         taken.add(target)
         found[name] = disk_element(disk, facts[name], target, io_threads(vmi).get(name))
+        if vmi["spec"]["domain"]["devices"].get("blockMultiQueue") and bus(disk) == "virtio":
+            found[name].find("driver").set("queues", str(processors(vmi)))
     return found
 
 

@@ -190,6 +190,17 @@ def test_a_disk_that_asks_for_it_has_an_io_thread_of_its_own():
     assert xml.findtext("iothreads") == "1"
 
 
+@pytest.mark.parametrize(("bus", "queues"), [("virtio", "3"), ("sata", None)])
+def test_a_virtio_disk_has_a_queue_for_each_processor_where_the_manifest_says_so(bus, queues):
+    found = a_vmi()
+    found["spec"]["domain"]["cpu"] = {"cores": 3}
+    devices = found["spec"]["domain"]["devices"]
+    devices["disks"][0]["disk"]["bus"] = bus
+    assert disk(found).find("driver").get("queues") is None
+    devices["blockMultiQueue"] = True
+    assert disk(found).find("driver").get("queues") == queues
+
+
 @pytest.mark.parametrize(
     ("asked", "sizes"),
     [
