@@ -62,7 +62,12 @@ STORIES = {
     "stopped at the mirror, forward": lambda a: stop_after(a, Order.MIRRORED, Order.DESTINATION),
     "cancel at the mirror": lambda agent: cancel_after(agent, Order.MIRRORED),
 }
-DEATHS = [(name, number) for name, story in STORIES.items() for number in range(effects_of(story))]
+QUICK = ("move", "cancel at the mirror")
+DEATHS = [
+    pytest.param(name, number, marks=() if name in QUICK else pytest.mark.thorough)
+    for name, story in STORIES.items()
+    for number in range(effects_of(story))
+]
 
 
 @pytest.mark.parametrize(("name", "number"), DEATHS)

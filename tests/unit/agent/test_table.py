@@ -251,6 +251,7 @@ def test_nothing_follows_from_not_knowing(unknown, stage, order):
     assert decide(Wanted(order=order), facts) == Step("U1", Action.WAIT)
 
 
+@pytest.mark.thorough
 def test_a_commit_never_starts_unless_the_source_is_at_its_path():
     commits = (Action.COMMIT, Action.HEAL)
     for path, job, libvirt, order, stage in itertools.product(
@@ -262,6 +263,7 @@ def test_a_commit_never_starts_unless_the_source_is_at_its_path():
             assert job is Job.NONE
 
 
+@pytest.mark.thorough
 def test_a_commit_never_pivots_onto_anything_but_the_source():
     pivots = (Action.COMMIT_PIVOT, Action.HEAL_COMPLETE)
     for wanted, facts in situations.running():

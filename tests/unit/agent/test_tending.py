@@ -70,6 +70,7 @@ def test_at_the_end_the_limits_are_as_they_were(end):
     assert not agent.machine.overlays
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("die_at", range(60))
 @pytest.mark.parametrize("end", [Order.DESTINATION, Order.SOURCE])
 def test_an_agent_that_dies_anywhere_leaves_no_throttle_behind(end, die_at):

@@ -140,6 +140,7 @@ def test_an_accident_without_crashes(name):
     check(name, families.quick(name))
 
 
+@pytest.mark.thorough
 def test_a_guest_that_is_lost_does_not_end_the_move():
     """It starts again, from the source that has everything."""
     found = explore(families.quick("the guest is lost"))

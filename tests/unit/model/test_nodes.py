@@ -84,6 +84,7 @@ def handed(world):
     return world.switch is not None and world.switch.compute.node == "n2"
 
 
+@pytest.mark.thorough
 def test_no_write_is_lost_and_the_move_ends(reached):
     assert not reached.offences, told("the node is lost", reached.offences)
     stuck = ends.stuck(reached.fair)
@@ -91,6 +92,7 @@ def test_no_write_is_lost_and_the_move_ends(reached):
     assert any(handed(world) for world in reached.fair)
 
 
+@pytest.mark.thorough
 def test_both_ends_follow_a_hand_over_while_the_first_node_comes_back(reached):
     over = {world for world in reached.fair if handed(world)}
     assert {world.nodes.first for world in over} >= {"off", "back"}
@@ -98,6 +100,7 @@ def test_both_ends_follow_a_hand_over_while_the_first_node_comes_back(reached):
     assert {world.stage for world in over} >= {Stage.CANCELLED, Stage.DONE}
 
 
+@pytest.mark.thorough
 def test_nobody_is_handed_anything_while_qemu_lives(reached):
     """The person of this family looks first; KubeVirt has given the instance up as well."""
     old = [world for world in reached.fair if handed(world) and not world.switch.ended]

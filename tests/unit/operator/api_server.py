@@ -54,6 +54,7 @@ def serving(answer):
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True  # else each answer costs 40 ms
+        wbufsize = -1  # headers and body in one write
 
         def _answer(self):
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))

@@ -157,6 +157,7 @@ def test_a_running_guest_that_is_on_the_destination_needs_no_manifest_and_no_hol
     assert [type(action) for action in decision.actions] == [actions.HandMachine]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("where", OverlayPlace)
 def test_nothing_is_ever_created(where):
     """Of all that may be missing, in whatever order and stage, with a guest or without."""

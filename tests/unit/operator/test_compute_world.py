@@ -28,13 +28,15 @@ from unit.operator.compute_world import (
 )
 
 PLAIN = World()
-VARIANTS = {
-    "plain": (PLAIN, 1),
-    "it had the strategy Migration": (World(strategy="Migration"), 1),
-    "no permission to impersonate": (World(permitted=False), 1),
-    "the namespace is deleted": (World(may_end=True), 1),
-    "two accidents": (PLAIN, 2),
+QUICK = {"without accidents": (PLAIN, 0, True)}
+THOROUGH = {
+    "plain": (PLAIN, 1, True),
+    "it had the strategy Migration": (World(strategy="Migration"), 1, True),
+    "no permission to impersonate": (World(permitted=False), 1, True),
+    "the namespace is deleted": (World(may_end=True), 1, True),
+    "two accidents": (PLAIN, 2, True),
 }
+"""A start, how many accidents there may be, and whether an operator may write late."""
 
 
 def explore(start, accidents, *, late):
@@ -172,19 +174,16 @@ def check_unlock(before, after):
     assert after.position in (Position.SOURCE, Position.DESTINATION)
 
 
-QUICK = {"plain"}
+def variants(of, *marks):
+    return [pytest.param(variant, id=name, marks=marks) for name, variant in of.items()]
 
 
 @pytest.fixture(
-    scope="module",
-    params=[
-        pytest.param(variant, id=name, marks=() if name in QUICK else pytest.mark.thorough)
-        for name, variant in VARIANTS.items()
-    ],
+    scope="module", params=[*variants(QUICK), *variants(THOROUGH, pytest.mark.thorough)]
 )
 def reached(request):
-    start, accidents = request.param
-    return explore(start, accidents, late=True)
+    start, accidents, late = request.param
+    return explore(start, accidents, late=late)
 
 
 def test_every_situation_comes_to_its_end(reached):

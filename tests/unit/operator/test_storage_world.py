@@ -7,8 +7,8 @@ import pytest
 from detour_crds.volume_migration import CopySpec, Verify
 from unit.operator.storage_world import ONTO_CLAIM, OVERWRITE, World
 
-STARTS = {
-    "a plain move": World(),
+PLAIN = {"a plain move": World()}
+OTHERS = {
     "a move whose namespace is deleted": World(may_end=True),
     "a move that holds": World(
         spec=dataclasses.replace(World().spec, hold=True),
@@ -36,9 +36,13 @@ def explore(start):
     return fair
 
 
-@pytest.fixture(params=STARTS, ids=str, scope="module")
+def starts(of, *marks):
+    return [pytest.param(start, id=name, marks=marks) for name, start in of.items()]
+
+
+@pytest.fixture(params=[*starts(PLAIN), *starts(OTHERS, pytest.mark.thorough)], scope="module")
 def worlds(request):
-    return explore(STARTS[request.param])
+    return explore(request.param)
 
 
 def test_every_reachable_world_keeps_the_contract(worlds):
@@ -75,6 +79,7 @@ def test_both_ends_are_reached(worlds):
     assert ends == {"Succeeded", "Cancelled", "Failed"}
 
 
+@pytest.mark.thorough
 def test_somebodys_data_is_never_written_over():
     worlds = explore(REFUSED)
     assert {world.data for world in worlds} == {"foreign"}

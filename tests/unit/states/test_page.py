@@ -35,6 +35,7 @@ def test_the_page_is_as_the_code_is():
     assert not difference, f"`make states` draws docs/states.md anew:\n{difference}"
 
 
+@pytest.mark.thorough
 def test_each_fact_that_decides_is_varied():
     situations = [*points.running(), *points.gone()]
     found = defaultdict(set)
