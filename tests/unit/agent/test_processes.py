@@ -1,5 +1,6 @@
 """Processes: found by pod uid in every spelling of a cgroup, and only gone when all were seen."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -177,7 +178,6 @@ def wait_for(condition: Callable[[], object]) -> None:
 def test_a_call_that_hangs_is_left_behind_and_nothing_overlaps_it():
     release = threading.Event()
     calls = SerialCalls("test", 0.2)
-    assert calls.call(lambda: 1) == 1
     with pytest.raises(Unreachable, match="no answer"):
         calls.call(release.wait)
     made: list[int] = []
@@ -185,7 +185,9 @@ def test_a_call_that_hangs_is_left_behind_and_nothing_overlaps_it():
         calls.call(lambda: made.append(1))
     assert made == []
     release.set()
-    calls.call(lambda: made.append(2))
+    while not made:  # it ends when it is scheduled
+        with contextlib.suppress(Unreachable):
+            calls.call(lambda: made.append(2))
     assert made == [2]
 
 
