@@ -96,7 +96,7 @@ cluster-down: $(VENV)/ready ## Take the cluster down and leave nothing behind
 	$(CLUSTER) check-clean
 
 .PHONY: bench
-bench: cluster-up ## Measure memory, overhead and pauses; writes docs/benchmarks.md and build/benchmarks.json
+bench: $(if $(filter copier,$(BENCH)),$(VENV)/ready packages,cluster-up) ## Measure copies, moves, memory, overhead and pauses (BENCH=control,copier,moves picks parts); all write docs/benchmarks.md
 	$(PYTHON) -m bench
 
 .PHONY: states
