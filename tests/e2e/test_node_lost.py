@@ -7,21 +7,39 @@ import pytest
 from cluster.provider import UnsupportedError
 from harness.kube import KubectlError, wait_for
 
-SIZE = "256Mi"
+SIZE = "128Mi"
 # What a guest was told in the last seconds of its node is in no log; it may be on the disk.
 UNLOGGED = 2000
 TAINT = "node.kubernetes.io/out-of-service=nodeshutdown:NoExecute"
 
 
 @pytest.fixture
-def machine(cluster, machines):
+def machine_on(cluster, machines):
+    """Makes a running VM that writes, on a claim that every node can use."""
     if cluster.shared_class is None:
         pytest.skip("needs a class whose claims every node can use")
-    made = machines()
-    made.create(cluster.shared_class, SIZE, access_modes=("ReadWriteMany",))
-    made.wait_until_running()
-    made.wait_for_writes()
-    return made
+
+    def make(name="vm"):
+        made = machines(name)
+        made.create(cluster.shared_class, SIZE, access_modes=("ReadWriteMany",))
+        made.wait_until_running()
+        made.wait_for_writes()
+        return made
+
+    return make
+
+
+@contextlib.contextmanager
+def only(cluster, kube, node):
+    """New pods go to that node."""
+    others = [other for other in cluster.nodes if other != node]
+    try:
+        for other in others:
+            kube.run("cordon", other)
+        yield
+    finally:
+        for other in others:
+            kube.run("uncordon", other)
 
 
 @pytest.fixture
@@ -48,12 +66,28 @@ def powered_off(cluster, kube):
         )  # fmt: skip
 
 
-def copied_and_held(cluster, machine, migrate, where="NodeLocal"):
+def copied_and_held(cluster, machine, migrate, name="m", where="NodeLocal"):
     destination = {"claimTemplate": {"storageClassName": cluster.shared_class}}
-    migration = migrate("m", machine.name, destination, hold=True, overlay={"where": where})
+    migration = migrate(name, machine.name, destination, hold=True, overlay={"where": where})
     migration.wait_for_condition("Copied")
     machine.wait_for_writes()
-    return migration, machine.instance()["status"]["nodeName"]
+    return migration
+
+
+def node_of(machine):
+    return machine.instance()["status"]["nodeName"]
+
+
+def wait_until_elsewhere(machine, before, node):
+    """Until KubeVirt has started the VM on another node than the lost one."""
+    wait_for(
+        "the VM to start elsewhere",
+        lambda: machine.instance_uid() not in ("", before),
+        seconds=300,
+        seen=machine.instance,
+    )
+    machine.wait_until_running()
+    assert node_of(machine) != node
 
 
 def assert_intact(machine, claim):
@@ -65,10 +99,11 @@ def assert_intact(machine, claim):
 @pytest.mark.alone
 @pytest.mark.e2e
 def test_a_node_that_comes_back_finishes_what_its_guest_left(
-    cluster, kube, machine, migrate, namespace, powered_off
+    cluster, kube, machine_on, migrate, namespace, powered_off
 ):
-    migration, node = copied_and_held(cluster, machine, migrate)
-    before = machine.instance_uid()
+    machine = machine_on()
+    migration = copied_and_held(cluster, machine, migrate)
+    before, node = machine.instance_uid(), node_of(machine)
     powered_off(node)
     cluster.provider.power_on(node)
     wait_for(
@@ -85,61 +120,44 @@ def test_a_node_that_comes_back_finishes_what_its_guest_left(
 
 @pytest.mark.alone
 @pytest.mark.e2e
-def test_a_node_that_is_gone_is_waited_for_until_somebody_accepts_the_loss(
-    cluster, kube, machine, migrate, namespace, powered_off
+def test_a_node_that_is_gone_loses_what_it_alone_had_and_only_if_somebody_accepts_that(
+    cluster, kube, machine_on, migrate, namespace, powered_off
 ):
-    migration, node = copied_and_held(cluster, machine, migrate)
-    before = machine.instance_uid()
+    """Three moves on one node, with the overlay on its own disk, on a claim, beside the source."""
+    first = machine_on("local")
+    node = node_of(first)
+    with only(cluster, kube, node):
+        others = [machine_on("claim"), machine_on("beside")]
+    local = copied_and_held(cluster, first, migrate, "to-local")
+    moves = [
+        copied_and_held(cluster, machine, migrate, f"to-{machine.name}", where)
+        for machine, where in zip(others, ("Claim", "SourceVolume"), strict=True)
+    ]
+    before = {machine.name: machine.instance_uid() for machine in (first, *others)}
     powered_off(node)
-    stalled = migration.wait_for_condition("Stalled", seconds=300)
-    assert stalled["reason"] == "NodeLost", migration.story()
-    assert "bytes" in stalled["message"]
+    for machine, migration in zip((first, *others), (local, *moves), strict=True):
+        stalled = migration.wait_for_condition("Stalled", seconds=300)
+        assert stalled["reason"] == "NodeLost", migration.story()
+        assert machine.claim() == machine.source
+    assert "bytes" in local.condition("Stalled")["message"]
+    for migration in moves:
+        kube.patch("volumemigrations", migration.name, namespace, {"spec": {"hold": False}})
     kube.run("taint", "node", node, TAINT)
     wait_for(
         "KubeVirt to give the instance up",
-        lambda: machine.instance().get("status", {}).get("phase") in (None, "Failed"),
+        lambda: first.instance().get("status", {}).get("phase") in (None, "Failed"),
         seconds=300,
-        seen=machine.instance,
+        seen=first.instance,
     )
-    assert machine.claim() == machine.source
-    assert machine.instance_uid() in ("", before), "the lock holds the next start back"
-    kube.patch("volumemigrations", "m", namespace, {"spec": {"trust": "Source"}})
-    ended = migration.wait_for_end()
-    assert (ended["status"], ended["reason"]) == ("False", "NodeLost"), migration.story()
-    wait_for(
-        "the VM to start elsewhere",
-        lambda: machine.instance_uid() not in ("", before),
-        seconds=300,
-        seen=machine.instance,
-    )
-    machine.wait_until_running()
-    assert machine.instance()["status"]["nodeName"] != node
-    assert machine.instance_claim() == machine.source
-
-
-@pytest.mark.alone
-@pytest.mark.e2e
-@pytest.mark.parametrize("where", ["Claim", "SourceVolume"])
-def test_with_the_overlay_on_a_volume_a_lost_node_loses_nothing(
-    cluster, kube, machine, migrate, namespace, powered_off, where
-):
-    migration, node = copied_and_held(cluster, machine, migrate, where)
-    before = machine.instance_uid()
-    powered_off(node)
-    stalled = migration.wait_for_condition("Stalled", seconds=300)
-    assert stalled["reason"] == "NodeLost", migration.story()
-    assert machine.claim() == machine.source
-    kube.patch("volumemigrations", "m", namespace, {"spec": {"hold": False}})
-    kube.run("taint", "node", node, TAINT)
-    ended = migration.wait_for_end()
-    assert ended["status"] == "True", migration.story()
-    wait_for(
-        "the VM to start elsewhere",
-        lambda: machine.instance_uid() not in ("", before),
-        seconds=300,
-        seen=machine.instance,
-    )
-    machine.wait_until_running()
-    assert machine.instance()["status"]["nodeName"] != node
-    assert machine.instance_claim() == "m"
-    assert_intact(machine, "m")
+    assert first.claim() == first.source
+    assert first.instance_uid() in ("", before["local"]), "the lock holds the next start back"
+    kube.patch("volumemigrations", local.name, namespace, {"spec": {"trust": "Source"}})
+    ended = local.wait_for_end()
+    assert (ended["status"], ended["reason"]) == ("False", "NodeLost"), local.story()
+    wait_until_elsewhere(first, before["local"], node)
+    assert first.instance_claim() == first.source
+    for machine, migration in zip(others, moves, strict=True):
+        assert migration.wait_for_end()["status"] == "True", migration.story()
+        wait_until_elsewhere(machine, before[machine.name], node)
+        assert machine.instance_claim() == migration.name
+        assert_intact(machine, migration.name)
