@@ -14,6 +14,8 @@ from detour_copier.__main__ import FINAL, copy, verify
 from detour_copier.errors import CopyError
 from unit.copier.conftest import MIB, SIZE
 
+pytestmark = pytest.mark.thorough
+
 RANDOM = os.urandom(MIB)
 ODD = 3 * MIB + 512
 """Bytes of an image that ends within a block of the file system."""

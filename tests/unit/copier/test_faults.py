@@ -17,6 +17,8 @@ from detour_copier.__main__ import FAILED, FINAL
 from harness.mounts import unmount
 from unit.copier.conftest import MIB
 
+pytestmark = pytest.mark.thorough
+
 DATA = os.urandom(12 * MIB)
 ODD = 512
 """So many bytes more than whole blocks: the page cache is written to, not the volume."""

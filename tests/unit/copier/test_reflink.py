@@ -13,6 +13,8 @@ from detour_copier.errors import CopyError
 from harness.mounts import unmount
 from unit.copier.conftest import MIB, SIZE, Copy
 
+pytestmark = pytest.mark.thorough
+
 RANDOM = os.urandom(4 * MIB)
 XFS_BYTES = 512 * MIB
 
