@@ -42,7 +42,7 @@ packages:
 CHECKED := tests/unit/crds tests/unit/chart tests/unit/vendor
 
 .PHONY: unit
-unit: $(VENV)/ready packages ## Run the tests that need neither root nor a cluster, in less than 20 s once the tools are built (exhaustive ones: make model)
+unit: $(VENV)/ready packages ## Run the tests that need neither root nor a cluster (half a minute once the tools are built; exhaustive ones: make model)
 	$(PYTEST) -n 2 --dist worksteal -m "not model and not thorough" $(CHECKED:%=--ignore=%) tests/unit
 # Where bytecode may not be written, each run would compile every test anew.
 PYTEST = env -u PYTHONDONTWRITEBYTECODE $(PYTHON) -m pytest -q
