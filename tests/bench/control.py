@@ -58,7 +58,7 @@ def measure() -> Part:
         for part, module in (("operator", "detour_operator"), ("node-agent", "detour_agent"))
     }
     vm = Machine(kube, NAMESPACE, "bench")
-    vm.create(target.source_class, SIZE, fill_percent=50)
+    vm.create(target.source_class, SIZE, fill_percent=50, pause_us=5000)
     vm.wait_until_running()
     vm.wait_for_writes(500, seconds=600)
     time.sleep(QUIET_SECONDS)

@@ -100,6 +100,7 @@ class _Run:
             self._classes.here,
             self._size,
             fill_percent=50,
+            pause_us=2000,
             memory=f"{160 + bytes_of(self._size) // (128 * MIB)}Mi",
             more={SCRATCH: (SCRATCH, {"disk": {"bus": "scsi"}})},
         )

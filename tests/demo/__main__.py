@@ -33,7 +33,7 @@ def prepare(target: cluster.Target) -> Machine:
     size = os.environ.get("DEMO_SIZE", "2Gi")
     machine = Machine(kube, NAMESPACE, VM)
     say(f"VM {VM} boots from a disk of {size} in class {target.source_class}")
-    machine.create(target.source_class, size, fill_percent=50)
+    machine.create(target.source_class, size, fill_percent=50, pause_us=5000)
     machine.wait_until_running()
     say("the guest runs; it fills half of its disk, then writes for ever")
     machine.wait_for_writes(500, seconds=600)

@@ -3,8 +3,9 @@
 #
 #   initramfs.sh MODULES_ROOT WRITER INIT OUTPUT
 #
-# MODULES_ROOT holds lib/modules/VERSION of exactly one kernel. Needs kmod, cpio, gzip and
-# busybox-static; built-in modules are passed over.
+# MODULES_ROOT holds lib/modules/VERSION of exactly one kernel. Needs kmod, cpio and
+# busybox-static; built-in modules are passed over. It is not compressed: an emulated processor
+# unpacks slowly.
 set -eu
 
 modules_root=$1 writer=$2 init=$3 output=$4
@@ -37,5 +38,5 @@ done < "$tree/paths"
 rm "$tree/paths"
 grep -q virtio_blk "$tree/modules"
 
-(cd "$tree" && find . | cpio --quiet -o -H newc) | gzip -9 > "$output"
+(cd "$tree" && find . | cpio --quiet -o -H newc) > "$output"
 chmod 0644 "$output"

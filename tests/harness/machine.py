@@ -108,7 +108,7 @@ class Machine:
 
         wait_for(f"VM {self.name} to run", running, seconds=seconds, seen=self.instance)
 
-    def wait_for_writes(self, count: int = 300, seconds: float = 300) -> None:
+    def wait_for_writes(self, count: int = 100, seconds: float = 300) -> None:
         """Wait until the guest has had this many more writes acknowledged."""
         before = self.acknowledged()
         wait_for(
