@@ -7,13 +7,16 @@ from cluster import paths
 from cluster.process import run
 
 
+STORE = "buildah"
+
+
 def buildah(*words: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Runs buildah on our store.
 
     Raises:
         CommandError: It failed, and `check` was asked for.
     """
-    store = paths.cache() / "buildah"
+    store = paths.cache() / STORE
     program: list[str | Path] = ["buildah", "--root", store / "store", "--runroot", store / "run"]
     return run([*program, *words], check=check)
 
@@ -23,3 +26,9 @@ def image_id(reference: str) -> str | None:
     words = ["inspect", "--type", "image", "--format", "{{.FromImageID}}", reference]
     found = buildah(*words, check=False)
     return found.stdout.strip() if found.returncode == 0 else None
+
+
+def layers() -> int:
+    """How many layers the store holds, those of no image with a name included."""
+    folder = paths.cache() / STORE / "store" / "overlay"
+    return len(list(folder.iterdir())) if folder.exists() else 0

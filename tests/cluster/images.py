@@ -6,9 +6,13 @@ import tempfile
 from pathlib import Path
 
 from cluster import bases, image_specs, paths, pip_settings, tools
-from cluster.buildah import buildah
+from cluster.buildah import buildah, layers
 from cluster.image_specs import ImageSpec
 from cluster.process import CommandError, locked
+
+
+MANY_LAYERS = 200
+"""All images have about 60 (measured); each change of the code adds about 8."""
 
 
 def archive(name: str) -> Path:
@@ -71,7 +75,9 @@ def _build(spec: ImageSpec, target: Path) -> None:
         fresh = Path(name) / "image.tar"
         buildah("push", "--quiet", spec.reference, f"docker-archive:{fresh}:{spec.reference}")
         fresh.replace(target)
-    buildah("rmi", "--prune", check=False)
+    # What is left between images is what they share, and what the next build need not make again.
+    if layers() > MANY_LAYERS:
+        buildah("rmi", "--prune", check=False)
 
 
 def _run_build(*words: str | Path) -> None:
