@@ -12,11 +12,12 @@ sync /destination/disk.img
 
 
 def published(migration: Migration) -> Object:
-    """What is to be copied, as soon as the migration says so."""
+    """What is to be copied, as soon as the migration says that it waits for somebody to do it."""
 
     def look() -> Object | None:
-        found: Object | None = migration.object().get("status", {}).get("external")
-        return found
+        found: Object = migration.object().get("status", {})
+        waits = migration.condition("Copied").get("reason") == "WaitingForExternalCopy"
+        return found.get("external") if waits else None
 
     return wait_for("what is to be copied", look, seconds=300, seen=migration.story)
 
