@@ -2,6 +2,7 @@
 
 import itertools
 import os
+from collections.abc import Iterator
 
 import pytest
 
@@ -69,7 +70,22 @@ def machines(kube, namespace):
 @pytest.fixture
 def facts(kube, cluster, machines) -> Facts:
     """A small VM that writes, and that Detour has nothing to do with."""
-    machine = machines()
+    return _facts(kube, cluster, machines())
+
+
+@pytest.fixture(scope="module")
+def standing(kube, cluster) -> Iterator[Facts]:
+    """The same, for all tests of a module that leave it as it was: it takes long to boot."""
+    name = f"e2e-{os.getpid()}-{next(_numbers)}"
+    kube.run("create", "namespace", name)
+    machine = Machine(kube, name, "vm")
+    yield _facts(kube, cluster, machine)
+    machine.log.stop()
+    if not os.environ.get("KEEP"):
+        target.remove_namespace(kube, name)
+
+
+def _facts(kube, cluster, machine):
     machine.create(cluster.source_class, "64Mi")
     machine.wait_until_running()
     machine.wait_for_writes(20)

@@ -64,7 +64,6 @@ def delete_pod(kube, on_node, node, process, pod):
 @pytest.mark.parametrize(
     ("kill", "there"),
     [
-        (kill_process, False),
         (kill_child, False),
         (delete_pod, False),
         pytest.param(kill_process, True, id="onto a claim that was empty"),
@@ -99,8 +98,6 @@ def test_killed_amid_the_copy(cluster, kube, machines, migrate, namespace, on_no
     kube.patch("volumemigrations", "m", namespace, {"spec": {"hold": False}})
     assert migration.wait_for_end()["status"] == "True", migration.story()
     machine.wait_for_writes()
-    for _ in ("after the move", "after another start"):
-        machine.stop()
-        verdict = machine.verify("m")
-        assert verdict.passed, verdict.text
-        machine.start()
+    machine.stop()
+    verdict = machine.verify("m")
+    assert verdict.passed, verdict.text

@@ -78,25 +78,15 @@ def test_a_limit_is_obeyed(cluster, kube, machine, migrate):
     finish(cluster, kube, found, migration)
 
 
-def test_a_good_copy_of_the_job_is_verified(cluster, kube, machine, migrate):
-    found = machine(cluster.source_class)
-    copy = {"method": "HostAssisted", **CHECKSUM}
-    migration = migrate("m", found.name, to(cluster.destination_class), copy=copy, hold=True)
-    migration.wait_for_condition("Copied")
-    assert_verified(migration)
-    finish(cluster, kube, found, migration)
-
-
-@pytest.mark.parametrize("how", ["VolumeSnapshot", "CSIClone"])
-def test_a_good_copy_of_the_storage_is_verified(cluster, kube, machine, migrate, how):
+def test_a_good_copy_of_the_storage_is_verified(cluster, kube, machine, migrate):
     classes = json.loads(kube.run("get", "storageclasses", "-o", "json"))["items"]
     if not {"csi", "csi-second"} <= {item["metadata"]["name"] for item in classes}:
         pytest.skip("needs the storage classes of tests/storage/csi")
     found = machine("csi")
-    copy = {"method": how, **CHECKSUM}
+    copy = {"method": "VolumeSnapshot", **CHECKSUM}
     migration = migrate("m", found.name, to("csi-second"), copy=copy, hold=True)
     migration.wait_for_condition("Copied")
-    assert migration.object()["status"]["copyMethod"]["name"] == how
+    assert migration.object()["status"]["copyMethod"]["name"] == "VolumeSnapshot"
     assert_verified(migration)
     finish(cluster, kube, found, migration)
 

@@ -15,16 +15,16 @@ CLAIM = "/spec/volumes/0/persistentVolumeClaim/claimName"
 TEMPLATE_CLAIM = f"/spec/template{CLAIM}"
 
 
-def test_only_kubevirt_changes_a_running_instance(facts, cluster):
-    facts.other_claim(cluster.source_class, SIZE)
+def test_only_kubevirt_changes_a_running_instance(standing, cluster):
+    standing.other_claim(cluster.source_class, SIZE)
     change = [{"op": "replace", "path": CLAIM, "value": "other"}]
     with pytest.raises(KubectlError, match="update of VMI object is restricted"):
-        facts.patch("vmi", change)
+        standing.patch("vmi", change)
     with pytest.raises(KubectlError, match="permanent volume data, changed"):
-        facts.patch("vmi", change, *CONTROLLER)
-    node = facts.machine.instance()["status"]["nodeName"]
-    facts.patch("vmi", [{"op": "replace", "path": "/status/nodeName", "value": "elsewhere"}])
-    assert facts.machine.instance()["status"]["nodeName"] == node
+        standing.patch("vmi", change, *CONTROLLER)
+    node = standing.machine.instance()["status"]["nodeName"]
+    standing.patch("vmi", [{"op": "replace", "path": "/status/nodeName", "value": "elsewhere"}])
+    assert standing.machine.instance()["status"]["nodeName"] == node
 
 
 def test_a_handover_in_the_right_order_changes_nothing_else(facts, cluster):
@@ -52,61 +52,61 @@ def test_a_handover_in_the_right_order_changes_nothing_else(facts, cluster):
     assert facts.machine.instance()["metadata"]["uid"] == uid
 
 
-def test_another_claim_alone_needs_a_restart(facts):
+def test_another_claim_alone_needs_a_restart(standing):
     def required():
-        return "RestartRequired" in facts.conditions()
+        return "RestartRequired" in standing.conditions()
 
-    facts.patch("vm", [{"op": "replace", "path": TEMPLATE_CLAIM, "value": "other"}])
+    standing.patch("vm", [{"op": "replace", "path": TEMPLATE_CLAIM, "value": "other"}])
     wait_for("RestartRequired", required)
-    back = {"op": "replace", "path": TEMPLATE_CLAIM, "value": facts.machine.source}
-    facts.patch("vm", [back])
+    back = {"op": "replace", "path": TEMPLATE_CLAIM, "value": standing.machine.source}
+    standing.patch("vm", [back])
     wait_for("RestartRequired to go", lambda: not required())
 
 
-def test_a_guest_that_others_suspended_is_resumed(facts):
-    facts.virsh("suspend", facts.domain)
-    wait_for("the guest to run", lambda: "running" in facts.virsh("domstate", facts.domain))
-    facts.machine.wait_for_writes(20)
+def test_a_guest_that_others_suspended_is_resumed(standing):
+    standing.virsh("suspend", standing.domain)
+    wait_for("the guest to run", lambda: "running" in standing.virsh("domstate", standing.domain))
+    standing.machine.wait_for_writes(20)
 
 
-def test_a_daemon_that_died_comes_back_and_the_guest_never_left(facts):
-    uid = facts.machine.instance()["metadata"]["uid"]
-    facts.machine.in_launcher("sh", "-c", "kill -9 $(pgrep -f '/(libvirtd|virtqemud) ')")
+def test_a_daemon_that_died_comes_back_and_the_guest_never_left(standing):
+    uid = standing.machine.instance()["metadata"]["uid"]
+    standing.machine.in_launcher("sh", "-c", "kill -9 $(pgrep -f '/(libvirtd|virtqemud) ')")
 
     def answers():
         try:
-            return "running" in facts.virsh("domstate", facts.domain)
+            return "running" in standing.virsh("domstate", standing.domain)
         except KubectlError:
             return False
 
     wait_for("the daemon", answers)
-    facts.machine.wait_for_writes(20)
-    assert facts.machine.instance()["metadata"]["uid"] == uid
+    standing.machine.wait_for_writes(20)
+    assert standing.machine.instance()["metadata"]["uid"] == uid
 
 
-def test_a_guest_that_was_killed_is_replaced_by_a_new_instance(facts):
-    uid = facts.machine.instance()["metadata"]["uid"]
-    facts.machine.in_launcher("sh", "-c", "kill -9 $(pgrep -f '^/[a-z/]*/qemu')")
+def test_a_guest_that_was_killed_is_replaced_by_a_new_instance(standing):
+    uid = standing.machine.instance()["metadata"]["uid"]
+    standing.machine.in_launcher("sh", "-c", "kill -9 $(pgrep -f '^/[a-z/]*/qemu')")
     wait_for(
         "a new instance",
-        lambda: facts.machine.instance().get("metadata", {}).get("uid") not in (None, uid),
+        lambda: standing.machine.instance().get("metadata", {}).get("uid") not in (None, uid),
     )
-    facts.machine.wait_until_running()
+    standing.machine.wait_until_running()
 
 
-def test_the_disk_is_as_detour_expects_it(facts, cluster):
-    disk = cluster.domain_xml(facts.machine)
+def test_the_disk_is_as_detour_expects_it(standing, cluster):
+    disk = cluster.domain_xml(standing.machine)
     for part in ('name="ua-data"', 'cache="none"', 'error_policy="stop"', "/vmi-disks/data/"):
         assert part in disk
 
 
-def test_a_pod_that_keeps_a_disk_attached_is_not_evicted(facts, cluster):
-    launcher = facts.machine.launcher()["metadata"]
-    holder = manifest.verifier("hp-volume-test", launcher["namespace"], facts.machine.source)
+def test_a_pod_that_keeps_a_disk_attached_is_not_evicted(standing, cluster):
+    launcher = standing.machine.launcher()["metadata"]
+    holder = manifest.verifier("hp-volume-test", launcher["namespace"], standing.machine.source)
     holder["metadata"]["labels"] = {"kubevirt.io": "hotplug-disk"}
     owner = {"apiVersion": "v1", "kind": "Pod", "name": launcher["name"], "uid": launcher["uid"]}
     holder["metadata"]["ownerReferences"] = [owner]
-    facts.kube.apply(holder)
+    standing.kube.apply(holder)
     path = f"/api/v1/namespaces/{launcher['namespace']}/pods/hp-volume-test/eviction"
     eviction = {
         "apiVersion": "policy/v1",
@@ -114,7 +114,7 @@ def test_a_pod_that_keeps_a_disk_attached_is_not_evicted(facts, cluster):
         "metadata": {"name": "hp-volume-test", "namespace": launcher["namespace"]},
     }
     with pytest.raises(KubectlError, match="hotplug pod"):
-        facts.kube.run("create", "--raw", path, "-f", "-", given=json.dumps(eviction))
+        standing.kube.run("create", "--raw", path, "-f", "-", given=json.dumps(eviction))
 
 
 def test_a_guest_on_an_overlay_is_not_live_migrated(kube, cluster, machines):

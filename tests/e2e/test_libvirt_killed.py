@@ -53,8 +53,6 @@ def test_killed_amid_a_move(cluster, machines, migrate, moment):
     assert migration.wait_for_end()["status"] == "True", migration.story()
     assert machine.instance()["metadata"]["uid"] == uid, "the guest was not to be restarted"
     machine.wait_for_writes()
-    for _ in ("after the move", "after another start"):
-        machine.stop()
-        verdict = machine.verify("m")
-        assert verdict.passed, verdict.text
-        machine.start()
+    machine.stop()
+    verdict = machine.verify("m")
+    assert verdict.passed, verdict.text
