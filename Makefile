@@ -38,8 +38,8 @@ test: lint unit contract e2e-together ## Run every test
 packages:
 	tests/cluster/setup.sh
 
-# These ask an API server, Helm and the CRDs: `make lint` runs them.
-CHECKED := tests/unit/crds tests/unit/chart tests/unit/vendor
+# These ask an API server, Helm, a Go program and the CRDs: `make lint` runs them.
+CHECKED := tests/unit/crds tests/unit/chart tests/unit/gitops tests/unit/vendor
 
 .PHONY: unit
 unit: $(VENV)/ready packages ## Run the tests that need neither root nor a cluster (half a minute once the tools are built; exhaustive ones: make model)
