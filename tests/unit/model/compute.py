@@ -45,7 +45,7 @@ def observe(world: World):
 
 
 def decided(decide, world: World):
-    """The decision, remembered: many worlds look the same from here."""
+    """The decision, and what of its status counts; many worlds look the same from here."""
     return _decided(
         decide, world.switch, world.machine, world.instance, world.cluster, world.qemu.alive,
         world.permitted, world.made.claim_uid, world.nodes,
@@ -54,7 +54,8 @@ def decided(decide, world: World):
 
 @functools.cache
 def _decided(decide, *seen):
-    return decide(_observe(*seen))
+    decision = decide(_observe(*seen))
+    return decision, reduced(decision.status)
 
 
 def _observe(switch, machine, instance, cluster, alive, permitted, claim_uid, nodes):
@@ -189,10 +190,10 @@ def _seen_budget(cluster):
     return observation.Budget(name="budget", uid=cluster.budget, instance=cluster.budget)
 
 
-def writes(world: World, decision):
+def writes(world: World, decided):
     """The writes of a pass in order, each with the object whose resource version it tests."""
+    decision, status = decided
     made = [(ON.get(type(action), ""), action) for action in decision.actions]
-    status = reduced(decision.status)
     if not decision.changes_switch and _differs(world.switch, status):
         made.append(("switch", status))
     return made

@@ -26,6 +26,7 @@ from detour_agent.steps.context import Memory
 from detour_agent.steps.context import Switch as SwitchOnNode
 from detour_crds.attachment_switch import Identity, LastError, Node, Order, Stage, Top
 from detour_crds.names import FINISHER_DESTINATION_PATH, FINISHER_SOURCE_PATH
+from detour_crds.volume_migration import Trust
 from unit.model.facts import D, S
 
 SIZE = 1 << 20
@@ -59,14 +60,28 @@ class Trace:
     effects: tuple[Effect, ...]
 
 
-@functools.cache
-def trace(decide, mood, told, switch, disk, qemu, holder, launcher, finisher):
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """What the agent reads of the switch besides what it was told; passes are remembered by it."""
+
+    uid: str
+    node: Node | None
+    trust: Trust | None
+
+
+def trace(decide, mood, told, switch, *seen):
     """One pass of the real agent.
 
     Moods: ``patient`` has seen a disagreement for long and has compared what can be compared,
     ``new`` has just been started, ``deaf`` gets no answer from libvirt.
     """
-    here = _Node(switch, told, disk, qemu, holder, launcher, finisher, deaf=mood == "deaf")
+    asked = Asked(switch.uid, switch.node, switch.trust)
+    return _trace(decide, mood, told, asked, *seen)
+
+
+@functools.cache
+def _trace(decide, mood, told, asked, disk, qemu, holder, launcher, finisher):
+    here = _Node(asked, told, disk, qemu, holder, launcher, finisher, deaf=mood == "deaf")
     memory = Memory()
     if mood == "patient":
         memory = Memory(disagrees_since=LONG_AGO, lost_since=LONG_AGO, compared=here.compared())
@@ -109,9 +124,9 @@ def reduced(node):
 class _Node:
     """All ports of the agent over one set of facts; looks answer, everything else is noted."""
 
-    def __init__(self, switch, told, disk, qemu, holder, launcher, finisher, *, deaf):
+    def __init__(self, asked, told, disk, qemu, holder, launcher, finisher, *, deaf):
         self.effects = []
-        self._switch, self._told, self._disk, self._qemu = switch, told, disk, qemu
+        self._asked, self._told, self._disk, self._qemu = asked, told, disk, qemu
         self._holder, self._launcher, self._deaf = holder, launcher, deaf
         self._finisher = dict(finisher)
 
@@ -130,12 +145,12 @@ class _Node:
         return SwitchOnNode(
             namespace="ns",
             name="move",
-            uid=self._switch.uid,
+            uid=self._asked.uid,
             volume="data",
             virtual_machine="vm",
             compute=self._told,
-            node=self._switch.node or Node(),
-            trust=self._switch.trust,
+            node=self._asked.node or Node(),
+            trust=self._asked.trust,
         )
 
     def now(self):

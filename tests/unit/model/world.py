@@ -18,6 +18,7 @@ from unit.model.facts import (
     Qemu,
     Switch,
     facts,
+    with_other,
 )
 
 OWN = {"storage": "migration", "compute": "switch"}
@@ -107,15 +108,15 @@ class World:
             groups["told"] = groups["switch"].compute if groups["switch"] else None
         if self.late is not None and "late" not in groups:
             groups["late"] = still_valid(self.late, changed)
-        return dataclasses.replace(self, **groups)
+        return with_other(self, groups)
 
     def alter(self, group, **values):
         """The world with other facts in one group."""
-        return self.change(**{group: dataclasses.replace(getattr(self, group), **values)})
+        return self.change(**{group: with_other(getattr(self, group), values)})
 
     def fault(self):
         """The world with one accident more."""
-        return dataclasses.replace(self, faults=self.faults + 1)
+        return with_other(self, {"faults": self.faults + 1})
 
     # What the chart's admission policies let pass. They know of the lock once it was heard of.
 
