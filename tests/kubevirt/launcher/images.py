@@ -22,7 +22,7 @@ def facts(vmi: dict) -> dict[str, DiskFacts]:
     for volume in spec.claim_volumes(vmi):
         name = volume["name"]
         if spec.is_hotplugged(vmi, name):
-            block = spec.claim_info(vmi, name).get("volumeMode") == "Block"
+            block = spec.is_block(vmi, name)
             if os.path.exists(paths.hotplug_disk(name, block=block)):
                 found[name] = DiskFacts(block=block, hotplugged=True)
             continue

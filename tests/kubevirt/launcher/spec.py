@@ -58,6 +58,11 @@ def claim_info(vmi: dict, name: str) -> dict:
     return volume_status(vmi, name).get("persistentVolumeClaimInfo") or {}
 
 
+def is_block(vmi: dict, name: str) -> bool:
+    """Whether the VMI says that a volume's claim is a device."""
+    return claim_info(vmi, name).get("volumeMode") == "Block"
+
+
 def is_hotplugged(vmi: dict, name: str) -> bool:
     """Whether a volume is not the launcher pod's own, but plugged in."""
     declared = any(v["name"] == name and is_hotpluggable(v) for v in claim_volumes(vmi))

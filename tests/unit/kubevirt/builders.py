@@ -8,7 +8,7 @@ VMI_UID = "22222222-2222-2222-2222-222222222222"
 
 def claim(name, mode="ReadWriteOnce", volume_mode="Filesystem", capacity="1Gi", requested="1Gi"):
     return {
-        "metadata": {"name": name, "namespace": "demo"},
+        "metadata": {"name": name, "namespace": "demo", "uid": f"uid-of-{name}"},
         "spec": {
             "accessModes": [mode],
             "volumeMode": volume_mode,

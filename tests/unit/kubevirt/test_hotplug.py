@@ -68,6 +68,20 @@ def test_a_plugged_volume_gets_a_pod_on_the_launchers_node():
     assert required[0]["matchExpressions"][0]["values"] == ["node-1"]
 
 
+def places(volume_mode):
+    claims = CLAIMS | {"hot": claim("hot", volume_mode=volume_mode)}
+    made, _ = hotplug.reconcile(on(ROOT, plugged()), LAUNCHER, [], claims)
+    container = made["spec"]["containers"][0]
+    mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    return mounts, container.get("volumeDevices")
+
+
+def test_the_pod_has_a_file_by_its_name_and_a_device_below_the_folder_that_is_seen_outside():
+    folder = {"hotplug-disks": "/path"}
+    assert places("Filesystem") == (folder | {"hot": "/hot"}, None)
+    assert places("Block") == (folder, [{"name": "hot", "devicePath": "/path/hot/uid-of-hot"}])
+
+
 def test_a_pod_with_the_right_names_is_kept_whatever_it_mounts():
     fitting = running_attachment(["hot"], LAUNCHER["metadata"]["uid"])
     found = on(ROOT, plugged("dst"))

@@ -4,11 +4,12 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from kubevirt.controller.volumes import claim_info
 from kubevirt.handler.launcher_client import Launcher
-from kubevirt.launcher import daemon, paths, server, spec
+from kubevirt.launcher import daemon, images, paths, server, spec
 from kubevirt.launcher.domain_xml import DiskFacts, render
+from unit.kubevirt.builders import claim, volume
 from unit.kubevirt.builders import vmi as a_vmi
-from unit.kubevirt.builders import volume
 
 
 def disk(found=None, **facts):
@@ -55,6 +56,23 @@ def test_a_hotplugged_file_is_below_hotplug_disks():
     assert disk(hotplugged=True).find("source").get("file") == (
         "/var/run/kubevirt/hotplug-disks/root.img"
     )
+
+
+def test_a_hotplugged_device_is_below_hotplug_disks_and_without_ending():
+    found = disk(hotplugged=True, block=True)
+    assert found.get("type") == "block"
+    assert found.find("source").get("dev") == "/var/run/kubevirt/hotplug-disks/root"
+
+
+def test_a_hotplugged_volume_is_what_its_claim_is_once_it_is_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "HOTPLUG_DISKS", str(tmp_path))
+    info = claim_info(claim("src", volume_mode="Block"))
+    entry = {"name": "root", "hotplugVolume": {}, "persistentVolumeClaimInfo": info}
+    found = a_vmi(volumeStatus=[entry])
+    (tmp_path / "root.img").touch()
+    assert images.facts(found) == {}
+    (tmp_path / "root").touch()
+    assert images.facts(found) == {"root": DiskFacts(block=True, hotplugged=True)}
 
 
 def test_a_known_target_stays():
