@@ -126,6 +126,7 @@ class Node:
         if memory.clock.is_due(vmi, domain, time.monotonic()):
             if vmi["status"]["phase"] == "Scheduled":
                 give_volumes(vmi, launcher.pid())
+            hotplug.keep_allowed(vmi, self._pod_uid(vmi))
             launcher.call("SyncVMI", vmi=vmi)
             memory.clock.synced(vmi, domain, time.monotonic())
             memory.failures = 0
