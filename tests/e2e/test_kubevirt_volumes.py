@@ -4,45 +4,15 @@ import pytest
 
 from harness.facts import CONTROLLER, claim_info
 from harness.kube import wait_for
+from harness.plugging import TEMPLATE, DeviceRules, plug, plugged, ready, unplug
 
 pytestmark = pytest.mark.e2e
 
 SIZE = "64Mi"
-TEMPLATE = "/spec/template/spec"
 CLAIM = f"{TEMPLATE}/volumes/0/persistentVolumeClaim/claimName"
+DEVICE_SIZE = str(16 << 20)
+NODE = "/var/run/kubevirt/hotplug-disks/hot"
 VOLUME_MIGRATION = "kubevirt.io/volume-update-migration"
-
-
-def plugged(claim):
-    return {"name": "hot", "persistentVolumeClaim": {"claimName": claim, "hotpluggable": True}}
-
-
-def plug(facts, claim):
-    disk = {"name": "hot", "disk": {"bus": "scsi"}}
-    volume = {"op": "add", "path": f"{TEMPLATE}/volumes/-", "value": plugged(claim)}
-    device = {"op": "add", "path": f"{TEMPLATE}/domain/devices/disks/-", "value": disk}
-    facts.patch("vm", [volume, device])
-    return ready(facts)
-
-
-def unplug(facts):
-    volume = {"op": "remove", "path": f"{TEMPLATE}/volumes/1"}
-    disk = {"op": "remove", "path": f"{TEMPLATE}/domain/devices/disks/1"}
-    facts.patch("vm", [volume, disk])
-
-
-def ready(facts, other_than=None):
-    """The pod that attaches the plugged volume, once the guest has the disk."""
-
-    def attached():
-        entry = facts.volume("hot")
-        uid = entry.get("hotplugVolume", {}).get("attachPodUID")
-        name = entry.get("hotplugVolume", {}).get("attachPodName")
-        if entry.get("phase") != "Ready" or uid == other_than:
-            return None
-        return facts.kube.get("pods", name, facts.machine.namespace)
-
-    return wait_for("the volume to be plugged", attached, seen=lambda: facts.volume("hot"))
 
 
 @pytest.fixture
@@ -68,11 +38,37 @@ def test_a_volume_is_plugged_by_a_pod_of_the_launcher(facts):
         assert part in disks.replace("'", '"')
     assert "RestartRequired" not in facts.conditions()
     unplug(facts)
-    wait_for("the volume to be gone", lambda: not facts.volume("hot"))
     assert "/hotplug-disks/" not in facts.virsh("dumpxml", facts.domain)
     name = pod["metadata"]["name"]
     gone = lambda: facts.kube.get("pods", name, facts.machine.namespace) is None  # noqa: E731
     wait_for("its pod to be gone", gone)
+    facts.machine.wait_for_writes(20)
+
+
+def test_a_device_is_plugged_as_a_node_that_the_launchers_rules_allow(cluster, blocks, facts):
+    """Nothing is mounted; node and rule come and go with the disk (KubeVirt facts 4)."""
+    rules = DeviceRules(cluster, facts.machine)
+    if not rules.are_listed():
+        pytest.skip("needs control groups of version 1")
+    node, of = facts.machine.instance()["status"]["nodeName"], cluster.provider.classes.block[0]
+    blocks.make(node, of, int(DEVICE_SIZE))
+    facts.other_claim(of, DEVICE_SIZE, "device", "Block")
+    pod = plug(facts, "device")
+    (container,) = pod["spec"]["containers"]
+    (place,) = container["volumeDevices"]
+    claim = facts.kube.get("pvc", "device", facts.machine.namespace)
+    assert place["devicePath"] == f"/path/hot/{claim['metadata']['uid']}"
+    owner = facts.machine.in_launcher("stat", "-c", "%F %u:%g", NODE).strip()
+    assert owner == "block special file 107:107"
+    number = rules.number(NODE)
+    assert number in rules.blocks()
+    disks = facts.virsh("dumpxml", facts.domain).replace("'", '"')
+    assert f'<source dev="{NODE}"' in disks
+    facts.machine.wait_for_writes(20)
+    unplug(facts)
+    assert number not in rules.blocks()
+    assert not facts.machine.in_launcher("ls", "/var/run/kubevirt/hotplug-disks").strip()
+    assert NODE not in facts.virsh("dumpxml", facts.domain)
     facts.machine.wait_for_writes(20)
 
 

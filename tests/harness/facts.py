@@ -50,9 +50,14 @@ class Facts:
         listed = self.machine.instance().get("status", {}).get("volumeStatus") or []
         return next((entry for entry in listed if entry["name"] == name), {})
 
-    def other_claim(self, storage_class: str, size: str, name: str = "other") -> None:
+    def other_claim(
+        self, storage_class: str, size: str, name: str = "other", volume_mode: str = "Filesystem"
+    ) -> None:
         """Make a claim, still empty."""
-        self.kube.apply(manifest.claim(name, self.machine.namespace, storage_class, size))
+        namespace = self.machine.namespace
+        self.kube.apply(
+            manifest.claim(name, namespace, storage_class, size, volume_mode=volume_mode)
+        )
 
     def blank_image(self, claim: str, size: str) -> None:
         """Put an empty image on a claim, on the guest's node: KubeVirt plugs only images."""
