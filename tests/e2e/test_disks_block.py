@@ -3,11 +3,19 @@
 import pytest
 
 from harness import leftovers
+from harness.facts import Facts
+from harness.kube import wait_for
+from harness.plugging import DeviceRules, plug
 
 MIB = 1 << 20
 SIZE = 128 * MIB + 3 * 512
 """No whole MiB, no whole 4 KiB."""
 BEHIND = 5 * MIB + 512
+SMALL = 48 * MIB + 512
+PLUGGED = 8 * MIB
+"""Less than any other: a claim takes the smallest volume that is large enough."""
+STRANGER = "1:0"
+"""The number of a device that no launcher has."""
 
 
 def machine_on(blocks, machines, node, storage_class, size=SIZE, **options):
@@ -74,6 +82,47 @@ def test_a_cancel_brings_a_device_back(cluster, blocks, kube, machines, migrate,
     machine.wait_for_writes()
     machine.stop()
     assert_intact(machine, machine.source)
+
+
+@pytest.mark.e2e
+def test_a_device_moves_while_kubevirt_writes_the_device_rules_anew(
+    cluster, blocks, kube, machines, migrate, namespace
+):
+    """A plugged device beside it has KubeVirt do so at each sync (KubeVirt facts 4 and D11)."""
+    if not cluster.launchers:
+        pytest.skip("with control groups of version 1 KubeVirt itself keeps the rules it finds")
+    node, (first, second) = cluster.nodes[-1], cluster.provider.classes.block
+    machine = machine_on(blocks, machines, node, first, SMALL)
+    facts, rules = Facts(kube, machine), DeviceRules(cluster, machine)
+    source = rules.number("/dev/data")
+    blocks.make(node, first, PLUGGED)
+    facts.other_claim(first, str(PLUGGED), "plugged", "Block")
+    plug(facts, "plugged")
+    hot = rules.number("/var/run/kubevirt/hotplug-disks/hot")
+    assert rules.blocks() == {source, hot}
+    xml_before = cluster.domain_xml(machine)
+
+    blocks.make(node, second, SMALL)
+    template = {"claimTemplate": {"storageClassName": second}}
+    migration = migrate("m", machine.name, template, hold=True)
+    migration.wait_for_condition("Copied")
+    rules.allow(STRANGER)
+    # KubeVirt syncs an instance that has changed.
+    kube.run("annotate", "vmi", machine.name, "-n", namespace, "changed=yes")
+    written = lambda: STRANGER not in rules.blocks()  # noqa: E731
+    wait_for("the rules to be written anew", written, seen=rules.blocks)
+    machine.wait_for_writes()
+    kube.patch("volumemigrations", "m", namespace, {"spec": {"hold": False}})
+    assert migration.wait_for_end()["status"] == "True", migration.story()
+    assert cluster.domain_xml(machine) == xml_before
+    machine.wait_for_writes()
+    # Detour takes no rule away: that the source's is gone is KubeVirt's doing.
+    destination = rules.number("/dev/data")
+    assert destination != source
+    left = lambda: rules.blocks() == {destination, hot}  # noqa: E731
+    wait_for("the source's rule to be gone", left, seen=rules.blocks)
+    machine.stop()
+    assert_intact(machine, "m")
 
 
 @pytest.mark.e2e
