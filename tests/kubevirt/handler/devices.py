@@ -68,9 +68,6 @@ def changes(listed: str, wanted: set[Device]) -> list[tuple[str, str]]:
         listed: `devices.list`.
         wanted: the devices of the list to be.
     """
-    if listed.startswith("a"):
-        # Everything was allowed, which is no rule that could be taken away alone.
-        return [("devices.deny", "a"), *changes("", wanted)]
     access: dict[Device, str] = {}
     for line in listed.splitlines():
         kind, numbers, allowed = line.split()
@@ -79,6 +76,7 @@ def changes(listed: str, wanted: set[Device]) -> list[tuple[str, str]]:
     missing = {
         found: "".join(a for a in ACCESS if a not in access.get(found, "")) for found in wanted
     }
+    # Denials first: where everything was allowed (`a *:* rwm`), that denies everything.
     return [
         *(("devices.deny", _rule(*of)) for of in access.items() if of[0] not in wanted),
         *(("devices.allow", _rule(*of)) for of in sorted(missing.items()) if of[1]),
