@@ -6,7 +6,6 @@ from pathlib import Path
 from cluster import paths
 from cluster.process import run
 
-
 STORE = "buildah"
 
 

@@ -10,7 +10,6 @@ from cluster.buildah import buildah, layers
 from cluster.image_specs import ImageSpec
 from cluster.process import CommandError, locked
 
-
 MANY_LAYERS = 200
 """All images have about 60 (measured); each change of the code adds about 8."""
 
