@@ -110,6 +110,13 @@ class DestinationClaim:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class MirrorSpec:
+    """QEMU itself copies the running disk, and nothing is frozen."""
+
+    bandwidth_limit: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class AttachmentSwitchSpec:
     """What the caller wants."""
 
@@ -117,6 +124,7 @@ class AttachmentSwitchSpec:
     volume: str
     destination: DestinationClaim | None = None
     overlay: OverlaySpec = dataclasses.field(default_factory=OverlaySpec)
+    mirror: MirrorSpec | None = None
     handover: HandoverMode = HandoverMode.PATCH
     when_stopped: WhenStopped = WhenStopped.AUTO
     trust: Trust | None = None

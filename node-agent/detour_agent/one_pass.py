@@ -25,7 +25,7 @@ BUSY_SECONDS = 0.5
 UNSEEN_SECONDS = 2.0
 IDLE_SECONDS = 30.0
 LONGEST_BACK_OFF_SECONDS = 30.0
-ENDED_ROWS = frozenset({"L3", "L20", "C11", "D3", "D9"})
+ENDED_ROWS = frozenset({"L3", "L20", "C11", "D3", "D9", "M16"})
 
 
 class StatusWriter(Protocol):

@@ -6,17 +6,26 @@ from harness.kube import KubectlError
 
 SIZE = "64Mi"
 
-UNSUPPORTED = {
-    "copy.method": {"copy": {"method": "Hypervisor"}},
+NOT_BY_QEMU = {
+    "copy.verify": ({"copy": {"method": "Hypervisor", "verify": "Checksum"}}, "VerifyNotPossible"),
+    "overlay": (
+        {"copy": {"method": "Hypervisor"}, "overlay": {"where": "Claim"}},
+        "OverlayNotUsed",
+    ),
+    "whenStopped": (
+        {"copy": {"method": "Hypervisor"}, "whenStopped": "Finish"},
+        "FinishNotPossible",
+    ),
 }
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize("field", UNSUPPORTED)
-def test_what_is_not_supported_yet_is_refused_by_name(migrate, field):
-    migration = migrate("m", "nobody", {"claimTemplate": {}}, **UNSUPPORTED[field])
+@pytest.mark.parametrize("field", NOT_BY_QEMU)
+def test_what_a_method_cannot_do_is_refused_by_name(migrate, field):
+    spec, reason = NOT_BY_QEMU[field]
+    migration = migrate("m", "nobody", {"claimTemplate": {}}, **spec)
     accepted = migration.wait_for_condition("Accepted", "False", seconds=60)
-    assert accepted["reason"] == "NotYetSupported"
+    assert accepted["reason"] == reason
     assert f"spec.{field}" in accepted["message"]
     assert migration.switch() == {}
     assert migration.phase() == "Refused"

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 import libvirt
 import libvirt_qemu
 
+from detour_agent.adapters import monitor_mirror
 from detour_agent.adapters.domain_xml import copy_xml, read_disk, snapshot_xml
 from detour_agent.adapters.libvirt_errors import translate
 from detour_agent.adapters.monitor import read_monitor
@@ -113,6 +114,28 @@ class LibvirtDomain:
             domain.blockCommit(target, None, None, 0, libvirt.VIR_DOMAIN_BLOCK_COMMIT_ACTIVE)
 
         self._do("CommitFailed", call)
+
+    def mirror(self, target: CopyTarget, bytes_per_second: int | None) -> None:
+        """Have QEMU itself copy the whole disk, every write to both; at most so fast."""
+
+        def call(domain: Any) -> None:
+            disk = self._disk(domain)
+            monitor = read_monitor(self._alias, self._ask(domain, "query-block"), [], [])
+            if monitor is None:
+                raise StepFailed("DiskNotFound", f"QEMU has no disk {self._alias}")
+            for command in monitor_mirror.begin(disk, monitor.top, target, bytes_per_second):
+                self._ask(domain, *command)
+
+        self._do("MirrorFailed", call)
+
+    def mirror_end(self, *, gently: bool) -> None:
+        """End that; gently: only once both images are the same, with the guest held back."""
+        self._do(
+            "MirrorNotEnded",
+            lambda domain: self._ask(
+                domain, *monitor_mirror.end(self._disk(domain), gently=gently)
+            ),
+        )
 
     def monitor_commit(self, top: str, base: str) -> None:
         """Begin the commit in QEMU itself, where libvirt lost sight of the overlay."""

@@ -46,6 +46,7 @@ def _job(job: Json) -> MonitorJob:
         device=str(job.get("device", "")),
         ready=bool(job.get("ready", False)),
         concluded=job.get("status") in ("concluded", "null", "aborting"),
+        stopped=job.get("io-status", "ok") != "ok",
         done=int(job.get("offset", 0)),
         total=int(job.get("len", 0)),
     )

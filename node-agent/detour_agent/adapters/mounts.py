@@ -6,11 +6,13 @@ device, which is reached through a node in the container's own ``/dev``.
 
 import json
 import os
+import posixpath
 import sys
 from pathlib import Path
 from typing import Any
 
 from detour_agent.adapters.images import OverlayFiles
+from detour_agent.adapters.inside import within
 from detour_agent.adapters.process import run
 from detour_agent.adapters.processes import identity_of, start_time
 from detour_agent.domain.ports import ImageFile, Process, Volume
@@ -100,6 +102,44 @@ class NodeMounts:
         identity = {"device": found.st_dev, "inode": found.st_ino}
         _change("hide-overlay", guest=guest, name=_mount_point(switch_uid), identity=identity)
 
+    def make_blank(self, holder: Process, size_bytes: int) -> None:
+        """Make the image of the holder's destination, or an old one blank, of this size."""
+        _change("make-blank", holder=holder, size=size_bytes)
+
+    def show(
+        self, guest: Process, holder: Process, volume: Volume, switch_uid: str, expected: Identity
+    ) -> None:
+        """Give the launcher the destination at ``volume.beside``."""
+        _change(
+            "show-device" if volume.block else "show",
+            guest=guest,
+            holder=holder,
+            volume=volume.name,
+            name=_beside(volume, switch_uid),
+            expected=_plain(expected),
+        )
+
+    def shown_image(self, guest: Process, volume: Volume, switch_uid: str) -> ImageFile | None:
+        """The image that the launcher has there; None if none."""
+        if not self.is_shown(guest, volume, switch_uid):
+            return None
+        return _image(guest, volume.beside(switch_uid), block=volume.block)
+
+    def is_shown(self, guest: Process, volume: Volume, switch_uid: str) -> bool:
+        """Whether anything of ``show`` is left: the mount point, or the node."""
+        place = posixpath.dirname(volume.beside(switch_uid))
+        place = place if volume.block else posixpath.dirname(place)
+        try:
+            with within(guest, place) as folder:
+                return image_in(folder, _beside(volume, switch_uid)) is not None
+        except OSError as error:
+            raise Unreachable("PathUnreadable", f"{place}: {error}") from error
+
+    def hide(self, guest: Process, volume: Volume, switch_uid: str) -> None:
+        """Undo ``show``."""
+        operation = "hide-device" if volume.block else "hide"
+        _change(operation, guest=guest, name=_beside(volume, switch_uid))
+
     def over_mount(
         self, guest: Process, holder: Process, volume: Volume, expected: Identity
     ) -> None:
@@ -121,6 +161,12 @@ class NodeMounts:
             top=_plain(top),
             below=_plain(below),
         )
+
+
+def _beside(volume: Volume, switch_uid: str) -> str:
+    """The node, or the mount point, that ``show`` makes."""
+    path = volume.beside(switch_uid)
+    return posixpath.basename(path if volume.block else posixpath.dirname(path))
 
 
 def _mount_point(switch_uid: str) -> str:

@@ -4,6 +4,7 @@
 handed to it as a descriptor, in place of the backing file that the overlay names.
 """
 
+import dataclasses
 import json
 import os
 from collections.abc import Iterator
@@ -23,6 +24,8 @@ from detour_crds.names import IMAGE_NAME
 MERGE_SECONDS = 24 * 3600.0
 """A merge ends by itself; this is for a child that hangs."""
 CHUNK_BYTES = 1 << 20
+SAME, DIFFERENT = 0, 1
+"""``qemu-img compare``'s exit codes."""
 
 
 class OfflineImages:
@@ -64,6 +67,25 @@ class OfflineImages:
         if done.exit_code != 0:
             raise StepFailed("MergeFailed", done.errors.strip() or "qemu-img failed")
 
+    def identical(self, merge: OfflineMerge) -> bool:
+        """Whether the source's image and the other one are the same, as far as the disk goes."""
+        if merge.source_image is None:
+            raise Unreachable("ImageUnreadable", "the source was not seen")
+        source = dataclasses.replace(merge, path=merge.source_path, image=merge.source_image)
+        try:
+            with _opened(source) as one, _opened(merge) as other:
+                disks = [_disk(found, merge) for found in (one, other)]
+                done = run(
+                    ["qemu-img", "compare", "-q", "-U", *disks],
+                    timeout_seconds=MERGE_SECONDS,
+                    descriptors=[one, other],
+                )
+        except OSError as error:
+            raise Unreachable("ImageUnreadable", str(error)) from error
+        if done.exit_code not in (SAME, DIFFERENT):
+            raise Unreachable("ImageUnreadable", done.errors.strip() or "qemu-img failed")
+        return done.exit_code == SAME
+
     def _path(self, switch_uid: str, name: str) -> Path:
         return self._overlays.folder(switch_uid) / plain_name(name)
 
@@ -73,6 +95,14 @@ def _over(overlay: Path, image: int, *, block: bool) -> str:
     driver = "host_device" if block else "file"
     backing = {"driver": driver, "filename": f"/proc/self/fd/{image}"}
     return _node(overlay, {"driver": "raw", "file": backing})
+
+
+def _disk(image: int, merge: OfflineMerge) -> str:
+    """An open raw image, as much of it as the guest sees."""
+    driver = "host_device" if merge.block else "file"
+    file = {"driver": driver, "filename": f"/proc/self/fd/{image}"}
+    size = merge.virtual_size_bytes
+    return "json:" + json.dumps({"driver": "raw", "size": size, "file": file})
 
 
 def _node(overlay: Path, backing: dict[str, Any] | None) -> str:

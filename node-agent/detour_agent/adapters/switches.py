@@ -11,7 +11,12 @@ import urllib3
 
 from detour_agent.errors import NotYet, Unreachable
 from detour_agent.steps.context import Switch
-from detour_crds.attachment_switch import AttachmentSwitchStatus, Compute, Node
+from detour_crds.attachment_switch import (
+    AttachmentSwitchStatus,
+    Compute,
+    MirrorSpec,
+    Node,
+)
 from detour_crds.names import ATTACHMENT_SWITCHES, GROUP, VERSION
 from detour_crds.serialise import parse
 from detour_crds.volume_migration import OverlaySpec, Trust
@@ -148,6 +153,7 @@ def read_switch(value: dict[str, Any]) -> Switch:
         compute=status.compute or Compute(),
         node=status.node or Node(),
         overlay=parse(OverlaySpec, spec.get("overlay")),
+        mirror=parse(MirrorSpec, spec["mirror"]) if spec.get("mirror") is not None else None,
     )
 
 

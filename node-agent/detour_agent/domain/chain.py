@@ -72,11 +72,12 @@ class MonitorNode:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class MonitorJob:
-    """A block job of QEMU; ``device`` is its id."""
+    """A block job of QEMU; ``device`` is its id, ``stopped`` by an error that it waits for."""
 
     device: str
     ready: bool = False
     concluded: bool = False
+    stopped: bool = False
     done: int = 0
     total: int = 0
 

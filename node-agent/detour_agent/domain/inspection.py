@@ -10,6 +10,9 @@ from detour_crds.attachment_switch import Inspection
 OLDEST_LIBVIRT = 11_001_000
 """libvirt 11.1.0: since then the storage backend for files is compiled in, without which an
 external snapshot onto a file fails (libvirt's NEWS; KubeVirt facts 1.1)."""
+OLDEST_TO_MIRROR = 9_000_000
+"""libvirt 9.0.0, of KubeVirt 1.0, comes with a QEMU that copies with synchronous writes; measured
+with that one."""
 ACCEPTED = "Accepted"
 
 Refusal = tuple[str, str]
@@ -22,9 +25,19 @@ def inspect(
 
     Without a room the overlay's claim is yet to be made, as large as it has to be.
     """
-    found = _refusal(report, known)
+    found = _too_old(report) or _refusal(report, known)
     if found is None and room is not None:
         found = _no_room(room, limit, virtual_size_bytes)
+    return _result(found, report, virtual_size_bytes)
+
+
+def inspect_direct(report: Report, known: Known, virtual_size_bytes: int) -> Inspection:
+    """The same for a disk that QEMU copies without an overlay."""
+    found = _too_old_to_mirror(report) or _refusal(report, known)
+    return _result(found, report, virtual_size_bytes)
+
+
+def _result(found: Refusal | None, report: Report, virtual_size_bytes: int) -> Inspection:
     reason, message = found or (ACCEPTED, "")
     return Inspection(
         reason=reason,
@@ -34,13 +47,27 @@ def inspect(
     )
 
 
+def _too_old(report: Report) -> Refusal | None:
+    if report.libvirt_version >= OLDEST_LIBVIRT:
+        return None
+    return "LauncherTooOld", (
+        f"the guest's launcher has libvirt {version_text(report.libvirt_version)}; a live move"
+        " needs 11.1.0 or later (KubeVirt 1.8 or later). Set spec.copy.method to Hypervisor, move"
+        " the volume while the virtual machine is stopped, or upgrade KubeVirt and restart it"
+    )
+
+
+def _too_old_to_mirror(report: Report) -> Refusal | None:
+    if report.libvirt_version >= OLDEST_TO_MIRROR:
+        return None
+    return "LauncherTooOld", (
+        f"the guest's launcher has libvirt {version_text(report.libvirt_version)}; QEMU's own copy"
+        " needs 9.0.0 or later (KubeVirt 1.0 or later). Move the volume while the virtual machine"
+        " is stopped, or upgrade KubeVirt and restart it"
+    )
+
+
 def _refusal(report: Report, known: Known) -> Refusal | None:
-    if report.libvirt_version < OLDEST_LIBVIRT:
-        return "LauncherTooOld", (
-            f"the guest's launcher has libvirt {version_text(report.libvirt_version)}; a live move"
-            " needs 11.1.0 or later (KubeVirt 1.8 or later). Move the volume while the virtual"
-            " machine is stopped, or upgrade KubeVirt and restart it"
-        )
     if report.disk is None:
         return "DiskNotFound", "the running domain has no disk for this volume"
     for check in CHECKS:

@@ -11,7 +11,8 @@ from detour_agent.domain.throttle import Tune
 from detour_crds.attachment_switch import Identity
 from detour_crds.names import IMAGE_NAME
 
-DISKS = "/var/run/kubevirt-private/vmi-disks"
+PRIVATE = "/var/run/kubevirt-private"
+DISKS = f"{PRIVATE}/vmi-disks"
 """Where the launcher has its filesystem volumes (KubeVirt facts 2)."""
 
 
@@ -34,6 +35,11 @@ class Volume:
     def image(self) -> str:
         """The image's path inside the launcher (KubeVirt facts 2)."""
         return f"/dev/{self.name}" if self.block else f"{DISKS}/{self.name}/{IMAGE_NAME}"
+
+    def beside(self, switch_uid: str) -> str:
+        """Where a launcher has the destination by a path of its own, while QEMU copies to it."""
+        name = f"detour-to-{switch_uid[:8]}"
+        return f"/dev/{name}" if self.block else f"{PRIVATE}/{name}/{IMAGE_NAME}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -82,6 +88,12 @@ class BlockDomain(Protocol):
 
     def abort(self) -> None:
         """End the running job and stay on the overlay."""
+
+    def mirror(self, target: CopyTarget, bytes_per_second: int | None) -> None:
+        """Have QEMU itself copy the whole disk, every write to both; at most so fast."""
+
+    def mirror_end(self, *, gently: bool) -> None:
+        """End that; gently: only once both images are the same, with the guest held back."""
 
     def commit(self) -> None:
         """Begin to commit the overlay into the source."""
@@ -231,6 +243,28 @@ class Mounts(Protocol):
     ) -> None:
         """Bring the destination to the source's path, which names an image at any moment."""
 
+    def make_blank(self, holder: Process, size_bytes: int) -> None:
+        """Make the image of the holder's destination, or an old one blank, of this size."""
+
+    def show(
+        self,
+        guest: Process,
+        holder: Process,
+        volume: Volume,
+        switch_uid: str,
+        expected: Identity,
+    ) -> None:
+        """Give the launcher the destination at ``volume.beside``."""
+
+    def shown_image(self, guest: Process, volume: Volume, switch_uid: str) -> ImageFile | None:
+        """The image that the launcher has there; None if none."""
+
+    def is_shown(self, guest: Process, volume: Volume, switch_uid: str) -> bool:
+        """Whether anything of ``show`` is left."""
+
+    def hide(self, guest: Process, volume: Volume, switch_uid: str) -> None:
+        """Undo ``show``."""
+
     def unmount_top(self, guest: Process, volume: Volume, top: Identity, below: Identity) -> None:
         """Take the destination (``top``) off the volume's path; then it names ``below``."""
 
@@ -243,6 +277,8 @@ class OfflineMerge:
         path: the claim inside the finisher, ``image`` what was seen there.
         block: the claim is a device, which is the image.
         virtual_size_bytes: the disk as the guest sees it; the image may be larger.
+        source_path: without an overlay: the claim of the source inside the finisher.
+        source_image: what was seen there.
     """
 
     switch_uid: str
@@ -252,6 +288,8 @@ class OfflineMerge:
     image: ImageFile
     virtual_size_bytes: int
     block: bool = False
+    source_path: str = ""
+    source_image: ImageFile | None = None
 
 
 class Offline(Protocol):
@@ -265,6 +303,9 @@ class Offline(Protocol):
 
     def merge(self, merge: OfflineMerge) -> None:
         """Write what the overlay has onto the image; it is on the disk when this returns."""
+
+    def identical(self, merge: OfflineMerge) -> bool:
+        """Whether the source's image and the other one are the same, as far as the disk goes."""
 
 
 class JournalStore(Protocol):

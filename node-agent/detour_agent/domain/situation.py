@@ -65,6 +65,8 @@ class Wanted:
     """A stage beyond ``none`` stands in the API: a missing journal was there once."""
     refused: bool = False
     """The promise never to pivot stands in the API."""
+    direct: bool = False
+    """QEMU copies the disk, without an overlay."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,3 +96,9 @@ class Seen:
     """Whether the image the overlay belongs on has all of it; None until they were compared."""
     tries_left: bool = True
     """Another overlay name may be journalled for the start."""
+    made: bool = False
+    """Of a direct copy: the journal names the destination's image, blank or copied to."""
+    shown: bool = False
+    """Of a direct copy: the launcher has the destination at a path of its own."""
+    left: bool = False
+    """Of a direct copy: QEMU has the destination's own nodes, and no job uses them."""

@@ -22,6 +22,7 @@ from detour_crds.attachment_switch import (
 from detour_crds.volume_migration import Pauses
 
 AHEAD = frozenset({Stage.OVERLAY, Stage.REFUSED})
+OVERLAY_FAILED = "the overlay cannot be merged"
 MERGING = frozenset({Job.MIRROR, Job.MIRROR_READY, Job.COMMIT, Job.COMMIT_READY})
 STOP_MESSAGES = {
     "ChainAgainstRecord": (
@@ -67,6 +68,19 @@ STOP_MESSAGES = {
 }
 
 
+OF_DIRECT = {
+    "JournalMissing": (
+        "the guest is gone and the journal of its move is missing: nothing says which of source"
+        " and destination holds its last writes. Both are kept"
+    ),
+    "AmbiguousPivot": (
+        "the guest was gone before the switch to the destination was seen, and source and"
+        " destination differ: one of them has later writes than the other. Both are kept"
+    ),
+}
+"""The same where QEMU copies the disk, without an overlay."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What goes into the report beside the decision."""
@@ -94,7 +108,7 @@ def node_status(wanted: Wanted, seen: Seen, step: Step, facts: Facts, before: No
         qemu=seen.qemu,
         row=step.row,
         refused=True if _refused(wanted, seen) else None,
-        stopped=_stopped(step),
+        stopped=_stopped(wanted, step),
         inspection=facts.inspection or before.inspection,
         overlay=_overlay(facts),
         merge=_merge(seen, facts.job, before.merge),
@@ -116,6 +130,9 @@ def reached(wanted: Wanted, seen: Seen, step: Step, before: Order) -> Order:
         return before
     if seen.top is Top.OVERLAY:
         return _reached_on_overlay(seen)
+    if wanted.direct and seen.top is Top.SOURCE and seen.stage in (Stage.MIRROR, Stage.PIVOT):
+        ready = seen.job is Job.MIRROR_READY and seen.target is not Target.FAILED
+        return Order.MIRRORED if ready else Order.NONE
     if seen.top is Top.DESTINATION:
         done = seen.stage is Stage.DONE and (not seen.source_open or before is Order.DESTINATION)
         return Order.DESTINATION if done else before
@@ -149,10 +166,11 @@ def _stage(wanted: Wanted, seen: Seen, before: Node) -> Stage | None:
     return Stage.NONE if wanted.order is Order.NONE else Stage.MISSING
 
 
-def _stopped(step: Step) -> Stopped | None:
+def _stopped(wanted: Wanted, step: Step) -> Stopped | None:
     if step.action is not Action.STOP:
         return None
-    return Stopped(reason=step.reason, message=STOP_MESSAGES.get(step.reason, step.reason))
+    messages = {**STOP_MESSAGES, **(OF_DIRECT if wanted.direct else {})}
+    return Stopped(reason=step.reason, message=messages.get(step.reason, step.reason))
 
 
 def _overlay(facts: Facts) -> OverlayFile | None:
@@ -188,9 +206,9 @@ def _pauses(new: Pauses, old: Pauses | None) -> Pauses | None:
 def _error(seen: Seen, error: LastError | None) -> LastError | None:
     if seen.stage is Stage.REFUSED or _destination_failed(seen):
         detail = f": {error.message}" if error and error.message else ""
+        what = "the disk cannot be copied" if seen.top is Top.SOURCE else OVERLAY_FAILED
         return LastError(
-            reason="DestinationFailed",
-            message=f"the overlay cannot be merged onto the destination{detail}",
+            reason="DestinationFailed", message=f"{what} onto the destination{detail}"
         )
     if seen.top is Top.DESTINATION and seen.libvirt is Libvirt.STALE:
         return LastError(
@@ -202,5 +220,7 @@ def _error(seen: Seen, error: LastError | None) -> LastError | None:
 
 
 def _destination_failed(seen: Seen) -> bool:
+    if seen.top is Top.SOURCE:
+        return seen.stage is Stage.MIRROR and seen.target is Target.FAILED
     idle = seen.top is Top.OVERLAY and seen.job is Job.NONE
     return idle and seen.stage is Stage.MIRROR and seen.target is Target.FAILED

@@ -35,6 +35,13 @@ class Action(StrEnum):
     COMPARE = "compare"
     MERGE = "merge"
     REMOVE_OVERLAY = "remove-overlay"
+    BEGIN_MIRROR = "begin-mirror"
+    MAKE = "make"
+    SHOW = "show"
+    MIRROR = "mirror"
+    SWAP = "swap"
+    DROP = "drop"
+    TIDY = "tidy"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

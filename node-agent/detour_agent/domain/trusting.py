@@ -19,6 +19,11 @@ CANDIDATES = {
     "OverlayMissing": (Trust.SOURCE, Trust.DESTINATION),
 }
 """Answers to the stops of a guest that is gone."""
+OF_DIRECT = {
+    "AmbiguousPivot": (Trust.SOURCE, Trust.DESTINATION),
+    "JournalMissing": (Trust.SOURCE, Trust.DESTINATION),
+}
+"""The same where QEMU copied the disk, without an overlay."""
 ON_TOP = {
     Top.SOURCE: Trust.SOURCE,
     Top.OVERLAY: Trust.OVERLAY,
@@ -42,7 +47,8 @@ def _stage(wanted: Wanted, seen: Seen, reason: str) -> Stage | None:
     if seen.qemu is Qemu.RUNNING:
         fits = reason == "ChainAgainstRecord" and ON_TOP.get(seen.top) is wanted.trust
         return _of_running(wanted) if fits else None
-    return _of_gone(wanted, seen) if wanted.trust in CANDIDATES.get(reason, ()) else None
+    candidates = OF_DIRECT if wanted.direct else CANDIDATES
+    return _of_gone(wanted, seen) if wanted.trust in candidates.get(reason, ()) else None
 
 
 def _of_running(wanted: Wanted) -> Stage | None:

@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 
-from detour_agent.privileged import access, flush, mounts, namespaces, nodes
+from detour_agent.privileged import access, flush, mounts, namespaces, nodes, showing
 from detour_agent.privileged.errors import NotSoError
 from detour_agent.privileged.namespaces import Request, Spaces
 
@@ -23,6 +23,11 @@ OPERATIONS: Mapping[str, Callable[[Request, Spaces], str]] = {
     "unmount-top": mounts.unmount_top,
     "put-destination": nodes.put_destination,
     "put-source": nodes.put_source,
+    "make-blank": showing.make_blank,
+    "show": showing.show,
+    "hide": showing.hide,
+    "show-device": showing.show_device,
+    "hide-device": showing.hide_device,
     "allow": access.allow,
     "flush": flush.flush,
 }

@@ -63,7 +63,7 @@ def over_mount(request: Request, spaces: Spaces) -> str:
     """Mount the destination's directory over the source's; the path never disappears."""
     root = namespaces.enter(spaces["holder"])
     with paths.folder_in(root, HOLDER_DESTINATION_PATH) as source:
-        _expect(source, request["expected"], "DestinationChanged")
+        expect(source, request["expected"], "DestinationChanged")
         copy = syscalls.clone_mount(source)
     root = namespaces.enter(spaces["guest"])
     volume = f"{DISKS}/{request['volume']}"
@@ -72,7 +72,7 @@ def over_mount(request: Request, spaces: Spaces) -> str:
             return "already"
         syscalls.attach_mount(copy, there)
     with paths.folder_in(root, volume) as there:
-        _expect(there, request["expected"], "DestinationNotMounted")
+        expect(there, request["expected"], "DestinationNotMounted")
     return "done"
 
 
@@ -89,7 +89,7 @@ def unmount_top(request: Request, spaces: Spaces) -> str:
         os.fchdir(disks)
         syscalls.detach_mount(request["volume"])
     with paths.folder_in(root, volume) as there:
-        _expect(there, request["below"], "SourceNotAtPath")
+        expect(there, request["below"], "SourceNotAtPath")
     return "done"
 
 
@@ -111,6 +111,7 @@ def _image(folder: int) -> dict[str, int] | None:
     return _identity(found)
 
 
-def _expect(folder: int, expected: dict[str, int], reason: str) -> None:
+def expect(folder: int, expected: dict[str, int], reason: str) -> None:
+    """See that an open directory holds this very image."""
     found = _image(folder)
     verify(found == expected, reason, f"found {found}, expected {expected}")

@@ -23,15 +23,15 @@ def put_destination(request: Request, spaces: Spaces) -> str:
     """Have the volume's node lead to the device that the holder has."""
     root = namespaces.enter(spaces["holder"])
     with paths.folder_in(root, DEVICES) as devices:
-        held = _device(devices, HOLDER_DESTINATION_DEVICE.rpartition("/")[2])
+        held = device(devices, HOLDER_DESTINATION_DEVICE.rpartition("/")[2])
     message = f"found {held}, expected {request['expected']}"
     verify(held == request["expected"], "DestinationChanged", message)
     root = namespaces.enter(spaces["guest"])
     with paths.folder_in(root, DEVICES) as devices:
-        if _device(devices, request["volume"]) == request["expected"]:
+        if device(devices, request["volume"]) == request["expected"]:
             return "already"
-        _replace(devices, request["volume"], request["expected"])
-        after = _device(devices, request["volume"])
+        put(devices, request["volume"], request["expected"], like=request["volume"])
+        after = device(devices, request["volume"])
     verify(after == request["expected"], "DestinationNotAtPath", f"found {after}")
     return "done"
 
@@ -41,25 +41,26 @@ def put_source(request: Request, spaces: Spaces) -> str:
     root = namespaces.enter(spaces["guest"])
     volume = request["volume"]
     with paths.folder_in(root, DEVICES) as devices:
-        before = _device(devices, volume)
+        before = device(devices, volume)
         if before == request["below"]:
             return "already"
         verify(before == request["top"], "PathForeign", f"{volume} names neither device")
-        _replace(devices, volume, request["below"])
-        after = _device(devices, volume)
+        put(devices, volume, request["below"], like=volume)
+        after = device(devices, volume)
     verify(after == request["below"], "SourceNotAtPath", f"found {after}")
     return "done"
 
 
-def _device(folder: int, name: str) -> Device:
+def device(folder: int, name: str) -> Device:
+    """The device that a node in an open directory leads to."""
     found = paths.image_in(folder, name)
     verify(found is not None and stat.S_ISBLK(found.st_mode), "NotADevice", f"{name} is no device")
     return {"device": found.st_rdev if found else None, "inode": None}
 
 
-def _replace(folder: int, name: str, device: Device) -> None:
-    """Rename a new node over the old one, of the same owner and mode."""
-    old = os.stat(name, dir_fd=folder, follow_symlinks=False)
+def put(folder: int, name: str, device: Device, *, like: str) -> None:
+    """Rename a new node over an old one, or to a new name; owner and mode are another one's."""
+    old = os.stat(like, dir_fd=folder, follow_symlinks=False)
     new = f".detour-{name}"
     with contextlib.suppress(FileNotFoundError):
         os.unlink(new, dir_fd=folder)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from detour_agent.domain.step import Action, Step
-from detour_agent.steps import commit, divert, mirror, offline, pivot, record
+from detour_agent.steps import commit, direct, divert, mirror, offline, pivot, record
 from detour_agent.steps.context import Pass
 
 EFFECTS: Mapping[Action, Callable[[Pass], None]] = {
@@ -24,6 +24,13 @@ EFFECTS: Mapping[Action, Callable[[Pass], None]] = {
     Action.COMPARE: offline.compare,
     Action.MERGE: offline.merge,
     Action.REMOVE_OVERLAY: commit.remove_overlay,
+    Action.BEGIN_MIRROR: direct.begin,
+    Action.MAKE: direct.make,
+    Action.SHOW: direct.show,
+    Action.MIRROR: direct.mirror,
+    Action.SWAP: direct.swap,
+    Action.DROP: direct.drop,
+    Action.TIDY: direct.tidy,
 }
 WRITES = {Action.JOURNAL: record.journal, Action.REBUILD: record.rebuild}
 PASSIVE = frozenset(Action) - set(EFFECTS) - set(WRITES)

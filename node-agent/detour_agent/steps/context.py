@@ -10,7 +10,14 @@ from detour_agent.domain.ports import BlockDomain, OfflineMerge, Ports, Process,
 from detour_agent.domain.situation import Seen, Wanted
 from detour_agent.domain.waking import Woken
 from detour_agent.errors import DetourError, NotYet, Unreachable
-from detour_crds.attachment_switch import Compute, Inspection, LastError, Node, VolumeMode
+from detour_crds.attachment_switch import (
+    Compute,
+    Inspection,
+    LastError,
+    MirrorSpec,
+    Node,
+    VolumeMode,
+)
 from detour_crds.quantities import bytes_of
 from detour_crds.volume_migration import OverlaySpec, Pauses, Trust
 
@@ -30,6 +37,18 @@ class Switch:
     node: Node
     trust: Trust | None = None
     overlay: OverlaySpec = dataclasses.field(default_factory=OverlaySpec)
+    mirror: MirrorSpec | None = None
+
+    @property
+    def direct(self) -> bool:
+        """QEMU itself copies the disk, without an overlay."""
+        return self.mirror is not None
+
+    @property
+    def bytes_per_second(self) -> int | None:
+        """Most that QEMU may copy, None for no limit."""
+        limit = self.mirror.bandwidth_limit if self.mirror else None
+        return bytes_of(limit) if limit else None
 
     @property
     def attached(self) -> Volume:

@@ -10,7 +10,7 @@ from detour_agent.domain.journal import Record
 from detour_agent.domain.ports import BlockDomain, ImageFile, Place, Ports, Process
 from detour_agent.domain.situation import Job, Libvirt, PathImage, Seen, Target, Wanted
 from detour_agent.errors import DetourError, InvariantBroken, NotYet, Unreachable
-from detour_agent.steps import inspect_stopped
+from detour_agent.steps import inspect_direct, inspect_stopped
 from detour_agent.steps.context import Look, Memory, Switch, error_of
 from detour_crds.attachment_switch import Inspection, LastError, Node, Order, Qemu, Stage, Top
 from detour_crds.names import FINISHER_SOURCE_PATH, HOLDER_OVERLAY_PATH
@@ -73,6 +73,7 @@ def wanted_of(switch: Switch) -> Wanted:
         reported=node.reached or Order.NONE,
         ever_reported=node.stage not in UNBEGUN,
         refused=node.refused is True,
+        direct=switch.direct,
     )
 
 
@@ -223,7 +224,8 @@ def _look_at_guest(base: Look, switch: Switch, ports: Ports, memory: Memory) -> 
     if process is None:
         seen = dataclasses.replace(base.seen, qemu=Qemu.GONE)
         gone = dataclasses.replace(base, seen=seen)
-        return inspect_stopped.look(gone, switch, ports, memory)
+        find = inspect_direct.of_gone if switch.direct else inspect_stopped.look
+        return find(gone, switch, ports, memory)
     running = dataclasses.replace(
         base, guest=process, seen=dataclasses.replace(base.seen, qemu=Qemu.RUNNING)
     )
@@ -251,6 +253,19 @@ def _ask(process: Process, switch: Switch, ports: Ports, name: str) -> _Guest:
 def _understand(base: Look, guest: _Guest, switch: Switch, ports: Ports, memory: Memory) -> Look:
     holder, destination, problem = _destination(base, switch, ports)
     known = _known(switch, base.record, guest.canonical, destination)
+    if switch.direct:
+        asked = inspect_direct.Asked(
+            process=guest.process,
+            domain=guest.domain,
+            report=guest.report,
+            opened=guest.opened,
+            canonical=guest.canonical,
+            holder=holder,
+            destination=destination,
+            known=known,
+        )
+        base = dataclasses.replace(base, problem=problem)
+        return inspect_direct.of_running(base, asked, switch, ports)
     monitor = guest.report.monitor
     top = chain.top_image(monitor, guest.opened, known) if monitor else Top.FOREIGN
     writable = chain.holds(guest.opened, known.source, writable=True)

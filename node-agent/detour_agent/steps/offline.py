@@ -4,11 +4,15 @@ import dataclasses
 
 from detour_agent.domain.ports import OfflineMerge
 from detour_agent.errors import InvariantBroken, NotYet, StepFailed
+from detour_agent.steps import direct
 from detour_agent.steps.context import Pass
 
 
 def compare(work: Pass) -> None:
     """Look whether the image has all that is in the overlay; remembered for the next look."""
+    if work.switch.direct:
+        direct.compare(work)
+        return
     merge = _merge(work)
     _remember(work, equal=work.ports.offline.equal(merge))
 

@@ -15,6 +15,7 @@ from detour_crds.attachment_switch import Handover, Order, Position
 from detour_crds.volume_migration import OverlayPlace, Trust
 from detour_operator.compute_side import (
     budget,
+    direct,
     guest,
     namespace,
     overlay_claim,
@@ -120,6 +121,8 @@ def _at_stake(seen: Observation) -> str:
             f" surely does not run there any more, taint the node out-of-service{_or_trust(seen)}:"
             f" then the move goes on on another node{_still_running(seen)}"
         )
+    if direct.is_asked(seen):
+        return direct.at_stake(seen) + _still_running(seen)
     overlay = seen.switch.node.overlay if seen.switch.node else None
     size = f"{overlay.bytes} bytes" if overlay and overlay.bytes else "the last writes"
     copied = seen.switch.spec.position is Position.DESTINATION

@@ -6,7 +6,14 @@ Source, because the node agent commits as soon as it reads it.
 
 from detour_crds.attachment_switch import Handover, Order, Position, Stage
 from detour_crds.volume_migration import Trust
-from detour_operator.compute_side import guest, limits, namespace, stopped, undo
+from detour_operator.compute_side import (
+    direct,
+    guest,
+    limits,
+    namespace,
+    stopped,
+    undo,
+)
 from detour_operator.compute_side.fence import close_fence, point_instance_at
 from detour_operator.compute_side.observation import Machine, Observation
 from detour_operator.compute_side.preflight import Refusal
@@ -52,6 +59,8 @@ def reason(seen: Observation) -> Refusal | None:
     if _trusts_source(seen):
         return _TRUSTED
     if switch.order is Order.DESTINATION:
+        if direct.stopped_before_switch(seen):
+            return _STOPPED  # row M21
         refused = switch.node is not None and switch.node.refused is True
         return _failed(seen) if refused else None  # row L17
     if namespace.is_ending(seen):

@@ -12,7 +12,7 @@ from detour_crds.attachment_switch import (
     Qemu,
 )
 from detour_crds.conditions import Condition, Status, SwitchCondition, find
-from detour_operator.compute_side import declaring
+from detour_operator.compute_side import declaring, direct
 from detour_operator.compute_side.cancelling import FAILED
 from detour_operator.compute_side.observation import (
     Instance,
@@ -162,6 +162,9 @@ def _source_frozen(after: _After) -> Condition:
         return _condition(kind, True, *PRESSED[after.pressure])
     if after.position in (Position.FROZEN, Position.DESTINATION):
         return _condition(kind, True, "Frozen", "nothing writes to the source")
+    if direct.is_asked(after.seen):
+        message = "nothing is frozen: QEMU copies the disk while the guest writes to both images"
+        return _condition(kind, False, "NoOverlay", message)
     return _condition(kind, False, "NotFrozen", "the guest writes to the source, or is about to")
 
 

@@ -5,6 +5,7 @@ holds, so that an operator that was away judges as one that was there.
 """
 
 from detour_crds.attachment_switch import Merged, Node, Order, Position, Pressure
+from detour_operator.compute_side import direct
 from detour_operator.compute_side.observation import Observation
 from detour_operator.compute_side.preflight import Refusal
 from detour_operator.compute_side.step import Step, record
@@ -77,6 +78,8 @@ def _freezing(seen: Observation) -> str | None:
 
 def _merging(seen: Observation) -> str | None:
     """From the order on, or from when the merge got on last."""
+    if direct.is_waiting(seen):
+        return None
     switch, merged = seen.switch, seen.switch.compute.merged
     since = merged.time if merged else switch.compute.order_time
     if switch.order is not Order.MIRRORED or _has_got_on(merged, switch.node):
@@ -91,13 +94,17 @@ def note_merge(seen: Observation) -> Step | None:
     """Record that the merge got on; None while there is nothing to record."""
     compute = seen.switch.compute
     left = _left(seen.switch.node)
+    if left == direct.NOTHING_LEFT and direct.is_asked(seen):
+        return None  # that is noted when the destination is asked for
     if left is None or not seen.now or not _has_got_on(compute.merged, seen.switch.node):
         return None
     if compute.merged and not is_over(compute.merged.time, seen.now, NOTED_SECONDS):
         return None
     merged = Merged(left_bytes=left, time=seen.now)
-    message = "the overlay is being merged onto the destination"
-    return record(seen, "Merging", message, merged=merged)
+    reason, message = "Merging", "the overlay is being merged onto the destination"
+    if direct.is_asked(seen):
+        reason, message = direct.COPYING, direct.told(seen, seen.switch.node)
+    return record(seen, reason, message, merged=merged)
 
 
 def _has_got_on(noted: Merged | None, node: Node | None) -> bool:

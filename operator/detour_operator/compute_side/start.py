@@ -3,6 +3,7 @@
 from detour_crds.attachment_switch import Node, Order
 from detour_operator.compute_side import (
     attempt,
+    direct,
     offline,
     overlay_claim,
     preflight,
@@ -44,13 +45,15 @@ def start(seen: Observation) -> Step:
         or open_fence(seen)
         or _name_destination(seen)
         or hold(seen)
-        or record(
-            seen,
-            "Diverting",
-            "the guest's writes are being diverted to an overlay",
-            order=Order.OVERLAY,
-        )
+        or _order(seen)
     )
+
+
+def _order(seen: Observation) -> Step:
+    if direct.is_asked(seen):
+        return direct.order(seen)
+    message = "the guest's writes are being diverted to an overlay"
+    return record(seen, "Diverting", message, order=Order.OVERLAY)
 
 
 def _step_back(seen: Observation, refusal: Refusal) -> Step:

@@ -8,6 +8,7 @@ has asked for it, which he does when the copy is whole, else back into the sourc
 
 from detour_crds.attachment_switch import Order, Position, Qemu, Stage
 from detour_crds.volume_migration import WhenStopped
+from detour_operator.compute_side import direct
 from detour_operator.compute_side.actions import CreateFinisher, DeleteFinisher
 from detour_operator.compute_side.destination import destination_noted
 from detour_operator.compute_side.observation import Claim, Nothing, Observation, Pod
@@ -31,7 +32,12 @@ def goes_back(seen: Observation) -> bool:
 
 
 def _goes_forward(seen: Observation) -> bool:
-    """Row D15: the destination was asked for, so the copy is whole."""
+    """Row D15: the destination was asked for, so the copy is whole.
+
+    Of what QEMU itself copied nobody can say so once it is gone; the source is whole.
+    """
+    if direct.is_asked(seen):
+        return False
     asked = seen.switch.spec.position is Position.DESTINATION
     return asked and seen.switch.spec.when_stopped is not WhenStopped.CANCEL
 
@@ -39,6 +45,8 @@ def _goes_forward(seen: Observation) -> bool:
 def _waits(seen: Observation) -> bool:
     """For the copy of the frozen source, which the end of the guest does not disturb."""
     finish = seen.switch.spec.when_stopped is WhenStopped.FINISH
+    if direct.is_asked(seen):
+        return False
     return finish and seen.switch.status.position is Position.FROZEN
 
 
@@ -65,6 +73,8 @@ def hold(seen: Observation) -> Step | None:
     node, claims = seen.switch.node, finisher_claims(seen)
     if not is_gone(seen) or node is None or node.stage in NOTHING_TO_FINISH:
         return None
+    if direct.is_asked(seen) and seen.switch.order is not Order.DESTINATION:
+        return None  # the source has everything (row M21)
     finisher = seen.finisher
     if not isinstance(finisher, Pod):
         message = f"creating the pod that finishes the move on {seen.switch.compute.node}"

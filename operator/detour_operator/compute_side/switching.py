@@ -6,6 +6,7 @@ from detour_crds.attachment_switch import Handover, Node, Order, Position
 from detour_operator.compute_side import (
     budget,
     declaring,
+    direct,
     guest,
     limits,
     overlay_claim,
@@ -50,6 +51,8 @@ def _wait_for_node(seen: Observation, order: Order, node: Node | None) -> Step:
         Order.DESTINATION: ("Switching", "the guest is being switched to the destination"),
     }
     reason, message = told[order]
+    if order is Order.MIRRORED and direct.is_asked(seen):
+        reason, message = direct.COPYING, direct.told(seen, node)
     if node is not None and node.stopped is not None:
         message = f"spec.trust does not answer this stop: {node.stopped.message}"
         return stall(node.stopped.reason or "Stopped", message)
@@ -87,6 +90,7 @@ def _mirrored(seen: Observation) -> Step:
     """
     return (
         hold(seen)
+        or direct.wait_for_caller(seen)
         or _may_hand_over(seen)
         or _instance_on_destination(seen)
         or _handover_of_instance_noted(seen)

@@ -79,7 +79,8 @@ def decide(seen: Observation, switch: SeenSwitch) -> Decision:
     if any(other is not job for other in seen.jobs):
         message = "waiting for the copiers of an earlier attempt to end"
         return _waiting(message, seen, others_than=job)
-    if job is not None and by_storage.is_late(switch) and not by_storage.is_fit(seen, switch):
+    late = by_storage.is_late(switch) and method_of(seen) is not CopyMethod.HYPERVISOR
+    if job is not None and late and not by_storage.is_fit(seen, switch):
         return _waiting("waiting for the copiers of another claim to end", seen, None)
     if job is None:
         return _create(seen, switch)
@@ -124,7 +125,8 @@ def _create(seen: Observation, switch: SeenSwitch) -> Decision:
     if seen.rivals:
         message = f"the destination claim is used by {', '.join(seen.rivals)} as well"
         return copy_gave_up("DestinationInUse", message)
-    not_yet = by_storage.destination_decision(seen, switch) if by_storage.is_late(switch) else None
+    late = by_storage.is_late(switch) and method_of(seen) is not CopyMethod.HYPERVISOR
+    not_yet = by_storage.destination_decision(seen, switch) if late else None
     return not_yet or _create_job(seen, switch)
 
 
@@ -133,7 +135,7 @@ def _create_job(seen: Observation, switch: SeenSwitch) -> Decision:
     source = compute.source_claim.name if compute.source_claim else None
     where_and_what = compute.offline or (compute.node and size)
     looks = emptiness.is_to_be_seen(seen, switch)
-    noted = emptiness.is_noted(switch) or not looks
+    noted = emptiness.is_noted(seen, switch) or not looks
     if not source or not noted or not compute.token or not where_and_what:
         message = "waiting for the switch to say what is to be copied, and where"
         return Decision(phase=Phase.COPYING, message=message, after=BUSY_SECONDS)
@@ -143,7 +145,7 @@ def _create_job(seen: Observation, switch: SeenSwitch) -> Decision:
         token=compute.token,
         node=None if compute.offline else compute.node,
         source_claim=source,
-        copies=method is CopyMethod.HOST_ASSISTED,
+        copies=method in emptiness.WRITES,
         verify=seen.spec.copy.verify,
         bytes_per_second=_limit(seen),
         idle=seen.spec.copy.io_priority is IoPriority.IDLE,
@@ -203,7 +205,7 @@ def _from_job(seen: Observation, switch: SeenSwitch, job: SeenJob) -> Decision:
         decision = Decision(phase=Phase.COPYING, message=waiting, after=BUSY_SECONDS)
         return _told(seen, decision)
     if job.looks:
-        return emptiness.found(switch)
+        return emptiness.found(seen, switch)
     size = _guest_bytes(switch) or next(
         (copier.result_bytes for copier in seen.copiers if copier.result_bytes), None
     )

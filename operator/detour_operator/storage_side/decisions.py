@@ -17,7 +17,7 @@ import dataclasses
 from detour_crds.attachment_switch import AttachmentSwitchSpec, DestinationClaim, Order, Position
 from detour_crds.conditions import Status, SwitchCondition, find, is_true
 from detour_crds.names import MIGRATION_FINALIZER
-from detour_crds.volume_migration import Phase
+from detour_crds.volume_migration import CopyMethod, Phase
 from detour_operator.storage_side import (
     after_the_end,
     copying,
@@ -25,6 +25,7 @@ from detour_operator.storage_side import (
     discarding,
     dry_run,
     going_back,
+    hypervisor,
     methods,
     preflight,
     snapshot,
@@ -99,9 +100,18 @@ def _start(seen: Observation) -> Decision:
     }
     by_itself = plan.method.name in methods.BY_STORAGE
     create = None if seen.spec.dry_run or by_itself else plan.create
-    name = None if by_itself else plan.destination.name
+    named = not by_itself and not _is_to_be_seen_first(seen, plan)
+    name = plan.destination.name if named else None
     action = create or CreateSwitch(_switch_spec(seen, name))
     return Decision(phase=Phase.PREPARING, facts=facts, actions=(action,), after=AT_ONCE)
+
+
+def _is_to_be_seen_first(seen: Observation, plan: preflight.Plan) -> bool:
+    """Whether the switch gets the claim's name only once that was seen to be empty."""
+    wanted = seen.spec.destination
+    by_qemu = plan.method.name == CopyMethod.HYPERVISOR
+    there = bool(wanted.claim_name) and not wanted.overwrite
+    return by_qemu and there and seen.status.empty_claim_uid != plan.destination.uid
 
 
 def _already_there(seen: Observation, claim: str) -> Decision:
@@ -123,6 +133,7 @@ def _switch_spec(seen: Observation, claim: str | None) -> AttachmentSwitchSpec:
         volume=seen.spec.volume,
         destination=DestinationClaim(claim_name=claim) if claim else None,
         overlay=seen.spec.overlay,
+        mirror=hypervisor.mirror(seen.spec),
         handover=seen.spec.handover,
         when_stopped=seen.spec.when_stopped,
         dry_run=seen.spec.dry_run,
@@ -181,6 +192,8 @@ def _by_position(seen: Observation, switch: SeenSwitch) -> Decision:
         return going_back.decide(seen, switch)
     if switch.spec.position is Position.DESTINATION:
         return _finishing(seen, switch)
+    if hypervisor.is_chosen(seen) and hypervisor.is_ready(switch):
+        return hypervisor.decide(seen, switch)
     if copying.is_frozen(switch):
         return copying.decide(seen, switch)
     return _freezing(switch)

@@ -14,6 +14,8 @@ from detour_operator.storage_side.actions import CreateJob
 from detour_operator.storage_side.decision import AT_ONCE, Decision, compute_of, method_of
 from detour_operator.storage_side.observation import Observation, SeenSwitch
 
+WRITES = (CopyMethod.HOST_ASSISTED, CopyMethod.HYPERVISOR)
+"""Methods by which Detour itself, or QEMU for it, writes to the claim."""
 MESSAGE = "seeing that the destination claim is empty"
 LOOKING = Condition(
     type=MigrationCondition.COPIED,
@@ -31,14 +33,14 @@ def is_to_be_seen(seen: Observation, switch: SeenSwitch) -> bool:
     wanted = seen.spec.destination
     if not wanted.claim_name or wanted.overwrite:
         return False
-    return method_of(seen) is CopyMethod.HOST_ASSISTED and (
-        seen.status.empty_claim_uid is None or seen.status.empty_claim_uid != _noted(switch)
+    return method_of(seen) in WRITES and (
+        seen.status.empty_claim_uid is None or seen.status.empty_claim_uid != _noted(seen, switch)
     )
 
 
-def is_noted(switch: SeenSwitch) -> bool:
-    """Whether the switch says which claim it is about, so that the finding can be recorded."""
-    return _noted(switch) is not None
+def is_noted(seen: Observation, switch: SeenSwitch) -> bool:
+    """Whether it is known which claim the switch is about, so that the finding can be recorded."""
+    return _noted(seen, switch) is not None
 
 
 def looking(copy: CreateJob) -> CreateJob:
@@ -55,9 +57,9 @@ def looking(copy: CreateJob) -> CreateJob:
     )
 
 
-def found(switch: SeenSwitch) -> Decision:
+def found(seen: Observation, switch: SeenSwitch) -> Decision:
     """It is empty: durable before it is written to."""
-    facts = {"empty_claim_uid": _noted(switch)}
+    facts = {"empty_claim_uid": _noted(seen, switch)}
     return Decision(phase=Phase.COPYING, facts=facts, after=AT_ONCE)
 
 
@@ -66,7 +68,12 @@ def told(decision: Decision) -> Decision:
     return dataclasses.replace(decision, message=decision.message or MESSAGE, told=(LOOKING,))
 
 
-def _noted(switch: SeenSwitch) -> str | None:
-    """The uid of the claim that the switch is about: another one of its name ends the move."""
+def _noted(seen: Observation, switch: SeenSwitch) -> str | None:
+    """The uid of the claim that the switch is about: another one of its name ends the move.
+
+    The claim that QEMU copies to is named only once it was seen to be empty.
+    """
     claim = compute_of(switch).destination_claim
+    if claim is None and method_of(seen) is CopyMethod.HYPERVISOR:
+        return seen.destination.uid if seen.destination else None
     return claim.uid if claim else None

@@ -25,7 +25,13 @@ from detour_operator.adapters.migrations import FoundMigration
 from detour_operator.errors import Unreachable
 from detour_operator.reconcile.objects import Meta
 from detour_operator.settings import Limits
-from detour_operator.storage_side import by_storage, destination, offering, reading
+from detour_operator.storage_side import (
+    by_storage,
+    destination,
+    hypervisor,
+    offering,
+    reading,
+)
 from detour_operator.storage_side.decision import has_moved, is_ended, method_of
 from detour_operator.storage_side.observation import (
     Aftermath,
@@ -38,6 +44,7 @@ from detour_operator.storage_side.observation import (
 )
 
 PROGRESS_SECONDS = 5.0
+LOOKS_AT_DESTINATION = (CopyMethod.EXTERNAL, CopyMethod.HYPERVISOR)
 ENDS = (Position.DESTINATION, Position.SOURCE)
 
 
@@ -93,13 +100,13 @@ def gather(api: Api, found: FoundMigration, progress: Progress, limits: Limits) 
         external_limit_seconds=limits.external,
         namespace_ends=namespaces.is_ending(api, namespace),
     )
-    return _made_by_others(api, looked)
+    return hypervisor.with_progress(_made_by_others(api, looked))
 
 
 def _made_by_others(api: Api, seen: Observation) -> Observation:
     """With what the storage or somebody else makes, where that is what copies."""
     namespace, begun = seen.meta.namespace, by_storage.begun(seen.status.copy_method)
-    if not begun and method_of(seen) is not CopyMethod.EXTERNAL:
+    if not begun and method_of(seen) not in LOOKS_AT_DESTINATION:
         return seen
     name = destination.claim_name(seen.meta, seen.spec)
     there, source = _claim(api, namespace, name), seen.status.source_claim

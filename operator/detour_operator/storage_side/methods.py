@@ -23,6 +23,9 @@ WHY = {
     CopyMethod.CSI_CLONE: "the driver clones the source",
     CopyMethod.HOST_ASSISTED: "a pod on the guest's node copies; every storage can do that",
     CopyMethod.EXTERNAL: "spec.copy.method asks for it: somebody else copies",
+    CopyMethod.HYPERVISOR: (
+        "spec.copy.method asks for it: QEMU copies a running guest's disk, without an overlay"
+    ),
 }
 
 
@@ -65,6 +68,7 @@ def select(case: Case) -> CopyMethodStatus | Against:
     first = next(method for method in _order(case.storage) if verdicts[method] is None)
     others = {method: Against(NOT_NEEDED, f"{first} comes first") for method in NAMED}
     others[CopyMethod.EXTERNAL] = Against("NotAsked", "Auto never waits for somebody else")
+    others[CopyMethod.HYPERVISOR] = Against("NotAsked", "Auto never leaves the source unfrozen")
     others.update({method: found for method, found in verdicts.items() if found is not None})
     return _chosen(first, others, case.storage)
 
@@ -134,17 +138,9 @@ def _chosen(
     )
 
 
-def unsupported(method: CopyMethod) -> Against | None:
-    """That this version does not have the method, if so."""
-    if method is not CopyMethod.HYPERVISOR:
-        return None
-    message = "spec.copy.method: Hypervisor is not supported yet; leave the field out"
-    return Against("NotYetSupported", message)
-
-
 def _against(method: CopyMethod, case: Case) -> Against | None:
     if method not in BY_STORAGE:
-        return unsupported(method)
+        return None
     return _against_storage(case) or _against_one(method, case)
 
 

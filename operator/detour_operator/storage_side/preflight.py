@@ -8,7 +8,15 @@ import dataclasses
 from collections.abc import Callable
 
 from detour_crds.quantities import bytes_of
-from detour_crds.volume_migration import CopyMethodStatus, OverlayPlace, VolumeMigrationSpec
+from detour_crds.volume_migration import (
+    CopyMethod,
+    CopyMethodStatus,
+    OverlayPlace,
+    OverlaySpec,
+    Verify,
+    VolumeMigrationSpec,
+    WhenStopped,
+)
 from detour_operator.storage_side import destination, methods
 from detour_operator.storage_side.actions import CreateClaim
 from detour_operator.storage_side.observation import Observation, SeenClaim, Storage, Surroundings
@@ -89,9 +97,10 @@ def _with_method(seen: Observation, around: Surroundings, plan: Plan) -> Plan | 
 
 def _copy_spec(spec: VolumeMigrationSpec) -> Refusal | None:
     """What is wrong with the wish alone, whatever it is about."""
-    against = methods.unsupported(spec.copy.method)
-    if against is not None:
-        return Refusal(against.reason, against.message)
+    if spec.copy.method is CopyMethod.HYPERVISOR:
+        refusal = _without_freeze(spec)
+        if refusal is not None:
+            return refusal
     limit = spec.copy.bandwidth_limit
     if limit is None or bytes_of(limit) >= LEAST_PER_SECOND:
         return None
@@ -100,6 +109,29 @@ def _copy_spec(spec: VolumeMigrationSpec) -> Refusal | None:
         " second); leave the field out for no limit"
     )
     return Refusal("BandwidthLimitTooLow", message)
+
+
+def _without_freeze(spec: VolumeMigrationSpec) -> Refusal | None:
+    """What needs a frozen source or an overlay, and is not to be had where QEMU copies."""
+    asked = "with spec.copy.method: Hypervisor"
+    if spec.copy.verify is not Verify.NONE:
+        message = (
+            f"spec.copy.verify: {spec.copy.verify} is not possible {asked}: the guest writes to"
+            " source and destination while they would be compared; leave the field out, or choose"
+            " another method"
+        )
+        return Refusal("VerifyNotPossible", message)
+    if spec.overlay != OverlaySpec():
+        message = f"spec.overlay has no meaning {asked}: there is no overlay; leave the field out"
+        return Refusal("OverlayNotUsed", message)
+    if spec.when_stopped is WhenStopped.FINISH:
+        message = (
+            f"spec.whenStopped: Finish is not possible {asked}: QEMU's copy ends with the guest,"
+            " and the move starts again (Auto) or is cancelled (Cancel): choose one of"
+            " these, or another method"
+        )
+        return Refusal("FinishNotPossible", message)
+    return None
 
 
 def _already_there(seen: Observation, around: Surroundings) -> AlreadyThere | Refusal | None:

@@ -73,6 +73,11 @@ def _claims(world, recorded):
     """The claims it holds, each with whether its image has all that is in the overlay."""
     if recorded is None or not recorded.uid:
         return ()
+    if world.switch.mirror:
+        images = world.images
+        same = images.source and images.destination and images.whole
+        there = (S,) if world.broken else (S, D)
+        return tuple((claim, same) for claim in there if claim in recorded.uid.split(","))
     has = {S: world.images.source, D: world.images.destination}
     empty, latest = (world.images.overlay is kind for kind in (Content.EMPTY, Content.LATEST))
     claims = [claim for claim in recorded.uid.split(",") if claim in has]
@@ -178,6 +183,45 @@ def _close(world, _):
     return world.alter("qemu", source_open=False)
 
 
+def _make(world, _):
+    assert not world.qemu.own, "QEMU has it open"
+    return world.alter("images", destination=False, whole=False)
+
+
+def _show(world, _):
+    return world.alter("qemu", shown=True)
+
+
+def _mirror(world, _):
+    """QEMU opens the destination by its own path; it may not take a write."""
+    assert world.qemu.shown
+    here = world.alter("qemu", job=Job.MIRROR, own=True, halted=False)
+    return here.alter("images", destination=False, whole=False)
+
+
+def _swap(world, _):
+    """Ends only once both are the same; then QEMU opens what the path names."""
+    if world.qemu.job is not Job.MIRROR_READY or world.qemu.halted:
+        return world
+    top = Top.DESTINATION if world.qemu.mounted else Top.SOURCE
+    return world.alter("qemu", job=Job.NONE, top=top)
+
+
+def _drop(world, _):
+    """Ends at once, and QEMU opens what the path names all the same."""
+    top = Top.DESTINATION if world.qemu.mounted else Top.SOURCE
+    return world.alter("qemu", job=Job.NONE, top=top, halted=False)
+
+
+def _close_own(world, _):
+    assert world.qemu.job is Job.NONE
+    return world.alter("qemu", own=False)
+
+
+def _hide(world, _):
+    return world.alter("qemu", shown=False)
+
+
 def _report(world, node):
     return world.alter("switch", node=node)
 
@@ -195,5 +239,12 @@ EFFECTS = {
     "pivot": _pivot,
     "merge": _merge,
     "close": _close,
+    "make": _make,
+    "show": _show,
+    "mirror": _mirror,
+    "swap": _swap,
+    "drop": _drop,
+    "close own": _close_own,
+    "hide": _hide,
     "report": _report,
 }

@@ -8,6 +8,7 @@ from detour_crds.attachment_switch import (
     AttachmentSwitchStatus,
     DestinationClaim,
     Handover,
+    MirrorSpec,
     Order,
 )
 from detour_crds.conditions import Status, SwitchCondition
@@ -32,8 +33,10 @@ SPEC = AttachmentSwitchSpec(
 
 
 def spec(switch):
-    """What is the same for all switches, but for the destination's name."""
-    return SPEC if switch.named else dataclasses.replace(SPEC, destination=None)
+    """What is the same for all switches, but for the destination's name and who copies."""
+    mirror = MirrorSpec() if switch.mirror else None
+    named = SPEC if switch.named else dataclasses.replace(SPEC, destination=None)
+    return dataclasses.replace(named, mirror=mirror)
 
 
 def observe(world: World):

@@ -12,6 +12,7 @@ from unit.model.world import World
 
 MIRRORS = (Job.MIRROR, Job.MIRROR_READY)
 COMMITS = (Job.COMMIT, Job.COMMIT_READY)
+COPIED_BY_JOB = (CopyMethod.HOST_ASSISTED, CopyMethod.HYPERVISOR)
 
 
 def guest_writes(world: World):
@@ -20,6 +21,7 @@ def guest_writes(world: World):
     if not qemu.alive:
         return world
     overlay = images.overlay
+    mirrored = qemu.job is Job.MIRROR_READY and not (qemu.own and world.broken)
     if qemu.top is Top.OVERLAY:
         overlay = Content.LATEST
     elif overlay is Content.LATEST:
@@ -29,9 +31,11 @@ def guest_writes(world: World):
         source=qemu.top is Top.SOURCE,
         overlay=overlay,
         # The mirror is synchronous: once it is ready, the destination has what the overlay has.
-        destination=qemu.top is Top.DESTINATION or qemu.job is Job.MIRROR_READY,
-        whole=images.whole and qemu.top is not Top.SOURCE,
+        destination=qemu.top is Top.DESTINATION or mirrored,
+        whole=images.whole and (qemu.top is not Top.SOURCE or mirrored),
     )
+    if qemu.own and qemu.job in MIRRORS and world.broken:
+        here = here.alter("qemu", halted=True)
     if qemu.top is not Top.SOURCE:
         return here
     if world.made.snapshot:
@@ -153,7 +157,7 @@ def _storage(world):
 
 
 def _copier(world):
-    if world.copying.method != CopyMethod.HOST_ASSISTED:
+    if world.copying.method not in COPIED_BY_JOB:
         return _checker(world)
     copying, found = world.copying, set()
     if copying.job == "running" and not copying.copier:
@@ -186,6 +190,8 @@ def _jobs(world):
     qemu, images = world.qemu, world.images
     if not qemu.alive:
         return set()
+    if qemu.own:
+        return _own_copy(world)
     if qemu.job in MIRRORS and world.broken:
         return {world.alter("qemu", job=Job.NONE)}
     if qemu.job is Job.MIRROR:
@@ -196,6 +202,17 @@ def _jobs(world):
     if qemu.job is Job.COMMIT:
         return {world.alter("qemu", job=Job.COMMIT_READY)}
     return set()
+
+
+def _own_copy(world):
+    """QEMU's own copy gets on; an error stops it and does not end it."""
+    qemu = world.qemu
+    if qemu.job in MIRRORS and world.broken:
+        return {world.alter("qemu", halted=True)}
+    if qemu.job is not Job.MIRROR:
+        return set()
+    here = world.alter("qemu", job=Job.MIRROR_READY)
+    return {here.alter("images", destination=True, whole=True)}
 
 
 # What the user and others may do.
@@ -331,7 +348,8 @@ def commit_breaks_off(world):
 
 def destination_breaks(world):
     """Its storage fails for good, before the guest is on it."""
-    early = world.qemu.top is Top.OVERLAY and world.order is not Order.SOURCE
+    used = world.qemu.top is Top.OVERLAY or (world.qemu.own and world.qemu.job in MIRRORS)
+    early = used and world.order is not Order.SOURCE
     if world.broken or not early:
         return set()
     return {world.change(broken=True).fault()}

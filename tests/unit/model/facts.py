@@ -61,6 +61,7 @@ class Migration:
     cancel: bool = False
     hold: bool = False
     when_stopped: WhenStopped = WhenStopped.AUTO
+    by_qemu: bool = False
     status: VolumeMigrationStatus = NOTHING_TOLD
 
 
@@ -68,13 +69,14 @@ class Migration:
 class Switch:
     """The AttachmentSwitch; of conditions and report what anything follows from.
 
-    ``named``: its spec names the destination.
+    ``named``: its spec names the destination; ``mirror``: QEMU copies, without an overlay.
     """
 
     number: int = 1
     finalizer: bool = False
     deleting: bool = False
     named: bool = True
+    mirror: bool = False
     wanted: Position = Position.FROZEN
     when_stopped: WhenStopped = WhenStopped.AUTO
     trust: Trust | None = None
@@ -273,6 +275,9 @@ class Qemu:
         source_open: held open although nothing uses it, after a pivot whose daemon died.
         stale: libvirt lost sight of the last change.
         unseen: libvirt counts the job and its XML does not show it.
+        shown: the launcher has the destination at a path of its own.
+        own: QEMU has it open by that.
+        halted: the destination takes no writes, and QEMU's own copy waits for a person.
     """
 
     alive: bool = True
@@ -283,6 +288,9 @@ class Qemu:
     source_open: bool = False
     stale: bool = False
     unseen: bool = False
+    shown: bool = False
+    own: bool = False
+    halted: bool = False
 
 
 class Content(Enum):

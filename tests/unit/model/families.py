@@ -33,6 +33,12 @@ OFFERING = World(made=Made(offers=True))
 STOPPED_OFFERING = dataclasses.replace(STOPPED, made=Made(offers=True))
 HOLDING_OFFERING = dataclasses.replace(HOLDING, made=Made(offers=True))
 
+BY_QEMU = World(migration=Migration(by_qemu=True))
+HOLDING_BY_QEMU = World(migration=Migration(by_qemu=True, hold=True))
+UNPERMITTED_BY_QEMU = dataclasses.replace(BY_QEMU, permitted=False)
+GIVING_UP_BY_QEMU = World(migration=Migration(by_qemu=True, when_stopped=WhenStopped.CANCEL))
+STOPPED_BY_QEMU = dataclasses.replace(STOPPED, migration=Migration(by_qemu=True))
+
 STARTS = (events.starts,)
 CANCELS = (events.cancels,)
 DELETES = (events.deletes_migration,)
@@ -156,6 +162,36 @@ COMPLETE = {
     "torn look, the storage fails": Family(
         OFFERING, accidents=STORAGE_FAILURES, faults=1, crashes=False, torn=True
     ),
+    "QEMU copies": Family(BY_QEMU),
+    "QEMU copies, and cancel": Family(BY_QEMU, wishes=CANCELS),
+    "QEMU copies, hold, and cancel": Family(HOLDING_BY_QEMU, wishes=HOLDS),
+    "QEMU copies, and the migration is deleted": Family(BY_QEMU, wishes=DELETES),
+    "QEMU copies, and the switch is deleted": Family(
+        BY_QEMU, wishes=(events.deletes_switch,), crashes=False
+    ),
+    "QEMU copies, not permitted": Family(UNPERMITTED_BY_QEMU, wishes=CANCELS, crashes=False),
+    "QEMU copies, the destination fails": Family(
+        BY_QEMU, CANCELS, (events.destination_breaks,), faults=1
+    ),
+    "QEMU copies, the guest is lost": Family(BY_QEMU, CANCELS, LOST_GUEST, faults=1),
+    "QEMU copies, the guest is lost: cancel": Family(
+        GIVING_UP_BY_QEMU, CANCELS, LOST_GUEST, faults=1, crashes=False
+    ),
+    "QEMU copies, guest and destination are lost": Family(
+        BY_QEMU, accidents=(*LOST_GUEST, events.destination_breaks), faults=2, crashes=False
+    ),
+    "QEMU copies, the journal is lost": Family(
+        BY_QEMU, accidents=(events.journal_is_lost,), faults=1, crashes=False
+    ),
+    "QEMU copies, time passes": Family(
+        BY_QEMU, accidents=(events.time_passes,), faults=1, crashes=False
+    ),
+    "QEMU copies, the holder is lost": Family(
+        BY_QEMU, accidents=(events.holder_is_lost,), faults=1, crashes=False
+    ),
+    "QEMU copies, live migration": Family(BY_QEMU, wishes=MIGRATES, crashes=False),
+    "QEMU copies, stopped": Family(STOPPED_BY_QEMU, STARTS + CANCELS, crashes=False),
+    "late, QEMU copies, and cancel": Family(BY_QEMU, wishes=CANCELS, crashes=False, late=True),
     "torn look": Family(crashes=False, torn=True),
     "torn look, and cancel": Family(wishes=CANCELS, crashes=False, torn=True),
     "torn look, the destination fails": Family(
@@ -202,6 +238,9 @@ REDUCED = {
             "live migration",
             "late",
             "the storage copies, and cancel",
+            "QEMU copies, and cancel",
+            "QEMU copies, the destination fails",
+            "QEMU copies, the guest is lost",
             "the storage fails",
         )
     },

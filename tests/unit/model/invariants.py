@@ -12,7 +12,7 @@ from detour_crds.attachment_switch import (
 from detour_crds.conditions import MigrationCondition, Status, SwitchCondition, find, is_true
 from detour_operator.compute_side import actions
 from unit.model.facts import CLAIM, TOP, D, S
-from unit.model.world import CANDIDATES, World
+from unit.model.world import World
 
 MIRRORS = (Job.MIRROR, Job.MIRROR_READY)
 COMMITS = (Job.COMMIT, Job.COMMIT_READY)
@@ -26,7 +26,7 @@ def broken(world: World):
 def no_write_is_lost(world):
     """The guest is on an image that the record names, and reads there all it was told is kept."""
     top = world.qemu.top
-    known = world.stage is Stage.MISSING or top in CANDIDATES[world.stage]
+    known = world.stage is Stage.MISSING or top in world.candidates
     return known and world.images.has_all(top)
 
 
@@ -169,7 +169,8 @@ def orders_follow_one_another(before, after):
     if before.order is after.order:
         return True
     refused = before.switch.report.refused is True
-    offline = (Order.DESTINATION,) if before.switch.compute.offline else (Order.OVERLAY,)
+    begins = Order.MIRRORED if before.switch.mirror else Order.OVERLAY
+    offline = (Order.DESTINATION,) if before.switch.compute.offline else (begins,)
     stopped = () if before.instance.alive else (Order.DESTINATION,)
     allowed = {
         Order.NONE: offline,

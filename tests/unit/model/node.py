@@ -5,7 +5,7 @@ import functools
 from unittest import mock
 
 from detour_agent import one_pass
-from detour_agent.domain import chain
+from detour_agent.domain import chain, direct_chain
 from detour_agent.domain.budget import Room
 from detour_agent.domain.chain import (
     BLOCK_JOB_ACTIVE_COMMIT,
@@ -24,7 +24,15 @@ from detour_agent.domain.situation import Job
 from detour_agent.errors import Unreachable
 from detour_agent.steps.context import Memory
 from detour_agent.steps.context import Switch as SwitchOnNode
-from detour_crds.attachment_switch import Identity, LastError, Node, Order, Stage, Top
+from detour_crds.attachment_switch import (
+    Identity,
+    LastError,
+    MirrorSpec,
+    Node,
+    Order,
+    Stage,
+    Top,
+)
 from detour_crds.names import FINISHER_DESTINATION_PATH, FINISHER_SOURCE_PATH
 from detour_crds.volume_migration import Trust
 from unit.model.facts import D, S
@@ -67,6 +75,7 @@ class Asked:
     uid: str
     node: Node | None
     trust: Trust | None
+    mirror: bool
 
 
 def trace(decide, mood, told, switch, *seen):
@@ -75,7 +84,7 @@ def trace(decide, mood, told, switch, *seen):
     Moods: ``patient`` has seen a disagreement for long and has compared what can be compared,
     ``new`` has just been started, ``deaf`` gets no answer from libvirt.
     """
-    asked = Asked(switch.uid, switch.node, switch.trust)
+    asked = Asked(switch.uid, switch.node, switch.trust, switch.mirror)
     return _trace(decide, mood, told, asked, *seen)
 
 
@@ -151,6 +160,7 @@ class _Node:
             compute=self._told,
             node=self._asked.node or Node(),
             trust=self._asked.trust,
+            mirror=MirrorSpec() if self._asked.mirror else None,
         )
 
     def now(self):
@@ -227,6 +237,8 @@ class _Node:
         qemu = self._qemu
         writable = {Top.SOURCE: S, Top.DESTINATION: D, Top.OVERLAY: "overlay"}[qemu.top]
         files = [OpenFile(IDENTITY[writable], writable=True)]
+        if qemu.own and qemu.job is Job.NONE:
+            files.append(OpenFile(IDENTITY[D], writable=False))
         if qemu.job in MIRRORS:
             files.append(OpenFile(IDENTITY[D], writable=True))
         if qemu.job in COMMITS:
@@ -262,6 +274,8 @@ class _Node:
 
     def _mirror(self, raw):
         qemu = self._qemu
+        if qemu.own:
+            return None
         if qemu.stale and qemu.top is not Top.OVERLAY:
             copy = qemu.top is Top.DESTINATION
             return Mirror("copy" if copy else "active-commit", raw, "pivot")
@@ -271,7 +285,7 @@ class _Node:
         return Mirror(kind, raw, "yes" if qemu.job in READY else "")
 
     def _job(self):
-        if self._qemu.stale or self._qemu.job is Job.NONE:
+        if self._qemu.stale or self._qemu.own or self._qemu.job is Job.NONE:
             return JobInfo()
         copy = self._qemu.job in MIRRORS
         return JobInfo(BLOCK_JOB_COPY if copy else BLOCK_JOB_ACTIVE_COMMIT)
@@ -285,11 +299,17 @@ class _Node:
         if qemu.top is Top.OVERLAY:
             return Monitor(on_overlay, (on_overlay, frozen), jobs)
         left = (frozen,) if qemu.source_open else ()
+        if qemu.own:
+            path = self.view().attached.beside(self._asked.uid)
+            names = direct_chain.node_names("vda")
+            left += tuple(MonitorNode(name, path, "raw", read_only=False) for name in names)
         return Monitor(plain, (plain, *left), jobs)
 
     def _monitor_job(self):
         name = chain.heal_job("vda") if self._qemu.stale else "copy-vda-libvirt"
-        return MonitorJob(name, ready=self._qemu.job in READY)
+        if self._qemu.own:
+            name = direct_chain.job_id("vda")
+        return MonitorJob(name, ready=self._qemu.job in READY, stopped=self._qemu.halted)
 
     # What is done.
 
@@ -344,5 +364,33 @@ class _Node:
     def monitor_complete(self):
         self.effects.append(Effect("pivot"))
 
-    def monitor_delete(self, _node):
-        self.effects.append(Effect("close"))
+    def monitor_delete(self, node):
+        *_, last = direct_chain.node_names("vda")
+        if node in direct_chain.node_names("vda"):
+            self.effects += [Effect("close own")] if node == last else []
+        else:
+            self.effects.append(Effect("close"))
+
+    def make_blank(self, _holder, _size):
+        self.effects.append(Effect("make"))
+
+    def show(self, _guest, _holder, _volume, _uid, _expected):
+        self.effects.append(Effect("show"))
+
+    def shown_image(self, _guest, _volume, _uid):
+        return ImageFile(IDENTITY[D], SIZE) if self._qemu.shown else None
+
+    def is_shown(self, _guest, _volume, _uid):
+        return self._qemu.shown
+
+    def hide(self, _guest, _volume, _uid):
+        self.effects.append(Effect("hide"))
+
+    def mirror(self, _target, _rate):
+        self.effects.append(Effect("mirror"))
+
+    def mirror_end(self, *, gently):
+        self.effects.append(Effect("swap" if gently else "drop"))
+
+    def identical(self, merge):
+        return self._finisher[CLAIM_AT[merge.path]]

@@ -6,7 +6,7 @@ import functools
 from detour_crds.attachment_switch import AttachmentSwitchStatus, Order, Position
 from detour_crds.conditions import MigrationCondition, Status
 from detour_crds.names import MIGRATION_FINALIZER
-from detour_crds.volume_migration import VolumeMigrationStatus
+from detour_crds.volume_migration import CopyMethod, CopySpec, VolumeMigrationStatus
 from detour_operator.reconcile.objects import Meta
 from detour_operator.storage_side import actions, by_storage
 from detour_operator.storage_side.observation import Observation, SeenSwitch
@@ -21,6 +21,7 @@ UID = "11112222-migration"
 HASHABLE = {"labels": (), "annotations": ()}
 """A late write is part of a world."""
 SPEC = storage_seen.spec(D)
+BY_QEMU = CopySpec(method=CopyMethod.HYPERVISOR)
 A_WHILE_AGO = "2025-12-31T23:58:00Z"
 """Long enough for a driver that is in trouble; not long enough for one that says nothing."""
 LONG_AGO = "2025-12-31T00:00:00Z"
@@ -64,6 +65,7 @@ def _observe(migration, switch, claim, destination, copying, made):
             cancel=migration.cancel,
             hold=migration.hold,
             when_stopped=migration.when_stopped,
+            copy=BY_QEMU if migration.by_qemu else SPEC.copy,
         ),
         status=migration.status,
         switch=_seen_switch(switch) if switch else None,
@@ -73,7 +75,7 @@ def _observe(migration, switch, claim, destination, copying, made):
         ),
         copiers=storage_seen.copiers(copying.alive),
         source=storage_seen.claim(S, SIZE) if begun else None,
-        destination=there if begun else None,
+        destination=there if begun or migration.by_qemu else None,
         snapshots=_seen_snapshots(made) if begun else (),
         not_provisioned="no" if begun and (made.refused or made.lacks_its_source) else None,
     )
@@ -142,10 +144,14 @@ def reduced(found):
         start_time=found.start_time,
         copied=found.copied,
         conditions=conditions,
-        copy_method=found.copy_method if begun else None,
+        copy_method=found.copy_method if begun or _by_qemu(found) else None,
         source_claim=found.source_claim if begun else None,
         discarded_claim_uid=found.discarded_claim_uid if begun else None,
     )
+
+
+def _by_qemu(found):
+    return found.copy_method is not None and found.copy_method.name == CopyMethod.HYPERVISOR
 
 
 def writes(world: World, found):
@@ -214,7 +220,10 @@ def _create_switch(world, spec):
         return None
     number = world.cluster.switches + 1
     switch = Switch(
-        number=number, when_stopped=spec.when_stopped, named=spec.destination is not None
+        number=number,
+        when_stopped=spec.when_stopped,
+        named=spec.destination is not None,
+        mirror=spec.mirror is not None,
     )
     here = world.change(switch=switch, disk=Disk())
     return here.alter("cluster", switches=number)

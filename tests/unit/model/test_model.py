@@ -18,6 +18,7 @@ ROWS = {
     *("U1", "U2", "U4", "U6"),
     *("D0", "D3", "D4", "D5", "D6", "D7", "D9", "D11", "D12", "D13", "D14", "D15", "D16"),
     *("F2", "F3"),
+    *(f"M{number}" for number in range(1, 23) if number != 12),
 }
 SELDOM = {
     "D10": "guest and destination are lost, one after the other",
@@ -33,6 +34,7 @@ NOT_REACHED = {
     "U5": "a guard: nobody takes an overlay that was ever in use off the disk of this world",
     "X2": "a guard: nobody pivots without the journal `pivot`",
     "X3": "a guard: nobody else has a hand in the chain of this world",
+    "M12": "QEMU's own copy ends at once in this world",
     "X4": "a guard: nobody diverts without the journal `start`",
 }
 """Rows of the table that the enumeration does not meet, and why."""
@@ -102,6 +104,13 @@ ANSWERED = {
     "journals": Family(
         wishes=(events.decides, *families.CANCELS),
         accidents=(*families.LOST_GUEST, events.journal_is_lost),
+        faults=2,
+        crashes=False,
+    ),
+    "switches of QEMU's own copy": Family(
+        families.BY_QEMU,
+        wishes=(events.decides,),
+        accidents=(*families.LOST_GUEST, events.destination_breaks),
         faults=2,
         crashes=False,
     ),

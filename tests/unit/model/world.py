@@ -44,6 +44,14 @@ So does a commit of an overlay that QEMU may never have been told of: it is empt
 """
 
 
+BY_QEMU = {
+    **CANDIDATES,
+    **dict.fromkeys((Stage.MIRROR, Stage.REFUSED, Stage.CANCEL), (Top.SOURCE,)),
+    Stage.PIVOT: (Top.SOURCE, Top.DESTINATION),
+}
+"""The same where QEMU copies, without an overlay."""
+
+
 @facts
 class Late:
     """A pass that an operator has begun and not ended, when another one acts.
@@ -90,6 +98,12 @@ class World:
     @property
     def order(self):
         return self.switch.order if self.switch else Order.NONE
+
+    @property
+    def candidates(self):
+        """The images that hold every acknowledged write, as the record says."""
+        by_qemu = self.switch is not None and self.switch.mirror
+        return (BY_QEMU if by_qemu else CANDIDATES)[self.stage]
 
     @property
     def locked(self):

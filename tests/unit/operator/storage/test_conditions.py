@@ -198,7 +198,7 @@ def test_the_copy_method_says_why_and_why_not_the_others():
         "VolumeSnapshot": "DriverNotCSI",
         "CSIClone": "DriverNotCSI",
         "External": "NotAsked",
-        "Hypervisor": "NotYetSupported",
+        "Hypervisor": "NotAsked",
     }
 
 

@@ -134,6 +134,11 @@ TABLE = {
         {"VolumeSnapshot": "AnotherAsked"},
     ),
     "asked for a copy in a pod": ({"asked": HOST}, HOST, both("AnotherAsked")),
+    "asked for QEMU itself": (
+        {"asked": CopyMethod.HYPERVISOR, "exists": True},
+        CopyMethod.HYPERVISOR,
+        both("AnotherAsked"),
+    ),
     "asked for somebody else": (
         {"asked": EXTERNAL, "exists": True},
         EXTERNAL,
@@ -158,7 +163,6 @@ REFUSED = {
     "snapshots without the kind": (SNAPSHOT, {"storage": storage(snapshot_classes=None)}),
     "a clone by another driver": (CLONE, {"storage": storage(destination_driver="other")}),
     "a clone onto what is there": (CLONE, {"exists": True}),
-    "the hypervisor": (CopyMethod.HYPERVISOR, {}),
 }
 
 

@@ -9,7 +9,10 @@ from detour_crds.volume_migration import (
     CopyMethod,
     CopySpec,
     Destination,
+    OverlayPlace,
+    OverlaySpec,
     Verify,
+    WhenStopped,
 )
 from detour_operator.storage_side.actions import CreateClaim
 from detour_operator.storage_side.observation import SeenVirtualMachine
@@ -19,6 +22,7 @@ from unit.operator.storage_world import DESTINATION, SIZE, SOURCE, SPEC, UID, Wo
 SEEN = World(finalizer=True).observe()
 AROUND = SEEN.surroundings
 NAMED = dataclasses.replace(SPEC, destination=Destination(claim_name=DESTINATION))
+BY_QEMU = CopySpec(method=CopyMethod.HYPERVISOR)
 RWO, RWX, RWOP = "ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"
 
 
@@ -137,9 +141,17 @@ REFUSALS = {
         {"spec": spec(copy=CopySpec(method=CopyMethod.VOLUME_SNAPSHOT))},
         "DriverNotCSI",
     ),
-    "hypervisor": (
-        {"spec": spec(copy=CopySpec(method=CopyMethod.HYPERVISOR)), "virtual_machine": None},
-        "NotYetSupported",
+    "compared while the guest writes to both": (
+        {"spec": spec(copy=CopySpec(method=CopyMethod.HYPERVISOR, verify=Verify.CHECKSUM))},
+        "VerifyNotPossible",
+    ),
+    "an overlay that there is none of": (
+        {"spec": spec(copy=BY_QEMU, overlay=OverlaySpec(where=OverlayPlace.CLAIM))},
+        "OverlayNotUsed",
+    ),
+    "finished without its guest": (
+        {"spec": spec(copy=BY_QEMU, when_stopped=WhenStopped.FINISH)},
+        "FinishNotPossible",
     ),
     "a class that makes volumes elsewhere": (
         {"destination_reaches": False},
@@ -169,7 +181,9 @@ THERE = {
     "a claim by its name": {"spec": NAMED},
     "a claim that was made from the template": {},
     "whoever made it": {"destination": claim(DESTINATION, created_for="an earlier object")},
-    "with what is not supported": {"spec": spec(copy=CopySpec(method=CopyMethod.HYPERVISOR))},
+    "with what is not possible": {
+        "spec": spec(copy=CopySpec(method=CopyMethod.HYPERVISOR, verify=Verify.CHECKSUM))
+    },
     "used by the machine itself": {"destination_users": ("pod launcher", "VirtualMachine vm")},
     "a stopped machine": {"virtual_machine": dataclasses.replace(ON_IT, started=False)},
 }

@@ -1,0 +1,103 @@
+"""Gives a launcher the destination at a path of its own, and takes that away again.
+
+QEMU copies to it there while the volume's own path goes on to name the source. A directory is
+mounted, a block device gets a second node in the container's own ``/dev``.
+"""
+
+import contextlib
+import os
+import stat
+
+from detour_agent.privileged import namespaces, nodes, paths, syscalls
+from detour_agent.privileged.errors import verify
+from detour_agent.privileged.mounts import PRIVATE, expect
+from detour_agent.privileged.namespaces import Request, Spaces
+from detour_crds.names import (
+    HOLDER_DESTINATION_DEVICE,
+    HOLDER_DESTINATION_PATH,
+    IMAGE_NAME,
+    QEMU_UID,
+)
+
+CREATE = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+IMAGE_MODE = 0o660
+
+
+def make_blank(request: Request, spaces: Spaces) -> str:
+    """Make the image of the holder's destination blank and of one size, as the guest's user."""
+    root = namespaces.enter(spaces["holder"])
+    with paths.folder_in(root, HOLDER_DESTINATION_PATH) as folder:
+        os.setgroups([])
+        os.setegid(QEMU_UID)
+        os.seteuid(QEMU_UID)
+        image = os.open(IMAGE_NAME, CREATE, IMAGE_MODE, dir_fd=folder)
+        try:
+            regular = stat.S_ISREG(os.fstat(image).st_mode)
+            verify(regular, "ImageNotRegular", f"{IMAGE_NAME} is not a regular file")
+            os.ftruncate(image, 0)
+            os.ftruncate(image, request["size"])
+            os.fsync(image)
+        finally:
+            os.close(image)
+    return "done"
+
+
+def show(request: Request, spaces: Spaces) -> str:
+    """Mount the destination's directory beside the volumes' of the launcher."""
+    root = namespaces.enter(spaces["holder"])
+    with paths.folder_in(root, HOLDER_DESTINATION_PATH) as source:
+        expect(source, request["expected"], "DestinationChanged")
+        copy = syscalls.clone_mount(source)
+    root, name = namespaces.enter(spaces["guest"]), request["name"]
+    with paths.folder_in(root, PRIVATE) as private, contextlib.suppress(FileExistsError):
+        os.mkdir(name, 0o711, dir_fd=private)
+    with paths.folder_in(root, f"{PRIVATE}/{name}") as there:
+        if not _is_mount(there):
+            syscalls.attach_mount(copy, there)
+    with paths.folder_in(root, f"{PRIVATE}/{name}") as there:
+        expect(there, request["expected"], "DestinationNotMounted")
+    return "done"
+
+
+def hide(request: Request, spaces: Spaces) -> str:
+    """Undo ``show``: whatever is mounted at that path, and the mount point with it."""
+    root, name = namespaces.enter(spaces["guest"]), request["name"]
+    with paths.folder_in(root, PRIVATE) as private:
+        if paths.image_in(private, name) is None:
+            return "already"
+        os.fchdir(private)
+        while True:
+            with paths.folder_in(root, f"{PRIVATE}/{name}") as there:
+                if not _is_mount(there):
+                    break
+            syscalls.detach_mount(name)
+        os.rmdir(name)
+    return "done"
+
+
+def show_device(request: Request, spaces: Spaces) -> str:
+    """Make a second node, for the destination, with owner and mode of the volume's own."""
+    root = namespaces.enter(spaces["holder"])
+    with paths.folder_in(root, nodes.DEVICES) as devices:
+        held = nodes.device(devices, HOLDER_DESTINATION_DEVICE.rpartition("/")[2])
+    message = f"found {held}, expected {request['expected']}"
+    verify(held == request["expected"], "DestinationChanged", message)
+    root = namespaces.enter(spaces["guest"])
+    with paths.folder_in(root, nodes.DEVICES) as devices:
+        nodes.put(devices, request["name"], request["expected"], like=request["volume"])
+        after = nodes.device(devices, request["name"])
+    verify(after == request["expected"], "DestinationNotShown", f"found {after}")
+    return "done"
+
+
+def hide_device(request: Request, spaces: Spaces) -> str:
+    """Undo ``show_device``."""
+    root = namespaces.enter(spaces["guest"])
+    with paths.folder_in(root, nodes.DEVICES) as devices, contextlib.suppress(FileNotFoundError):
+        os.unlink(request["name"], dir_fd=devices)
+    return "done"
+
+
+def _is_mount(folder: int) -> bool:
+    """Whether something is mounted there: it is of another file system than what is above it."""
+    return os.fstat(folder).st_dev != os.stat("..", dir_fd=folder).st_dev
