@@ -31,8 +31,11 @@ stdio_handler = "file"
 """
 NAMESPACE = """
 set -e
+mkdir -p {folder}/private
 mount -t tmpfs tmpfs /run
-mkdir -p /run/libvirt /run/kubevirt-private/libvirt
+mkdir -p /run/libvirt /run/kubevirt-private
+mount --bind {folder}/private /run/kubevirt-private
+mkdir /run/kubevirt-private/libvirt
 {place}
 cp {folder}/qemu.conf {folder}/libvirtd.conf /run/kubevirt-private/libvirt/
 (cat /etc/passwd; echo qemu:x:{user}:{user}::/run:/bin/sh) > /run/passwd
@@ -42,6 +45,7 @@ mount --bind /run/group /etc/group
 chown -R {user}:{user} /run
 {daemon}
 """
+"""KubeVirt's own directories are on the node's disk, as may be the volumes: of one file system."""
 DIRECTORY = """
 mkdir -p /run/kubevirt-private/vmi-disks/{volume}
 mount --bind {source} /run/kubevirt-private/vmi-disks/{volume}
@@ -63,7 +67,8 @@ DAEMON = """exec setpriv --reuid {user} --regid {user} --clear-groups \
   XDG_CACHE_HOME=/run/kubevirt-private \
   libvirtd -f /run/kubevirt-private/libvirt/libvirtd.conf"""
 HOLDER = "set -e; mount --bind {destination} {path}"
-WAIT_SECONDS = 60.0
+WAIT_SECONDS = 300.0
+"""Of a machine with other things to do: a move starts a dozen processes, a guest and a daemon."""
 
 
 def domain_xml(cache: str = "none", *, block: bool = False) -> str:

@@ -111,6 +111,11 @@ def _image(folder: int) -> dict[str, int] | None:
     return _identity(found)
 
 
+def holds(folder: int, expected: dict[str, int]) -> bool:
+    """Whether an open directory holds this very image."""
+    return _image(folder) == expected
+
+
 def expect(folder: int, expected: dict[str, int], reason: str) -> None:
     """See that an open directory holds this very image."""
     found = _image(folder)

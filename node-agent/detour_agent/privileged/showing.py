@@ -5,12 +5,13 @@ mounted, a block device gets a second node in the container's own ``/dev``.
 """
 
 import contextlib
+import errno
 import os
 import stat
 
 from detour_agent.privileged import namespaces, nodes, paths, syscalls
 from detour_agent.privileged.errors import verify
-from detour_agent.privileged.mounts import PRIVATE, expect
+from detour_agent.privileged.mounts import PRIVATE, expect, holds
 from detour_agent.privileged.namespaces import Request, Spaces
 from detour_crds.names import (
     HOLDER_DESTINATION_DEVICE,
@@ -52,7 +53,7 @@ def show(request: Request, spaces: Spaces) -> str:
     with paths.folder_in(root, PRIVATE) as private, contextlib.suppress(FileExistsError):
         os.mkdir(name, 0o711, dir_fd=private)
     with paths.folder_in(root, f"{PRIVATE}/{name}") as there:
-        if not _is_mount(there):
+        if not holds(there, request["expected"]):
             syscalls.attach_mount(copy, there)
     with paths.folder_in(root, f"{PRIVATE}/{name}") as there:
         expect(there, request["expected"], "DestinationNotMounted")
@@ -66,11 +67,8 @@ def hide(request: Request, spaces: Spaces) -> str:
         if paths.image_in(private, name) is None:
             return "already"
         os.fchdir(private)
-        while True:
-            with paths.folder_in(root, f"{PRIVATE}/{name}") as there:
-                if not _is_mount(there):
-                    break
-            syscalls.detach_mount(name)
+        while _was_mount(name):
+            pass
         os.rmdir(name)
     return "done"
 
@@ -98,6 +96,16 @@ def hide_device(request: Request, spaces: Spaces) -> str:
     return "done"
 
 
-def _is_mount(folder: int) -> bool:
-    """Whether something is mounted there: it is of another file system than what is above it."""
-    return os.fstat(folder).st_dev != os.stat("..", dir_fd=folder).st_dev
+def _was_mount(name: str) -> bool:
+    """Take the top mount off, if there is one.
+
+    The kernel alone can tell: the destination may be of the very file system that the launcher's
+    own directories are on.
+    """
+    try:
+        syscalls.detach_mount(name)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        return False
+    return True
