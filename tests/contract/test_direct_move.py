@@ -3,10 +3,11 @@
 import dataclasses
 import os
 import time
+from pathlib import Path
 
 import pytest
 
-from contract.conftest import SIZE, Bench
+from contract.conftest import SIZE, Bench, assembled, filled, loop_device
 from contract.launcher import VOLUME
 from contract.test_live_move import content, reach, until, writable
 from detour_agent.adapters.processes import identity_of
@@ -179,6 +180,23 @@ def test_qemu_killed_while_it_copies_leaves_a_whole_source(direct: Bench):
     node = reach(direct, Order.SOURCE)
     assert node.stage is Stage.CANCELLED
     assert content(direct.source, 64 * KIB, 4 * KIB) == b"\x23" * 4 * KIB
+
+
+def test_larger_sectors_are_found_out_by_qemu(tmp_path: Path, state: Path):
+    """It keeps node and guest, and yet asks what it opens anew how it may be written to."""
+    files = [filled(tmp_path / name, SIZE) for name in ("source", "destination")]
+    with (
+        loop_device(files[0]) as source,
+        loop_device(files[1], "--sector-size=4096") as destination,
+        assembled(tmp_path, source, destination, state) as made,
+    ):
+        asks(made)
+        reach(made, Order.MIRRORED)
+        made.launcher.write(0x25, 512, 512)
+        reach(made, Order.DESTINATION)
+        made.launcher.write(0x26, 1024, 512)
+        expected = b"\x11" * 512 + b"\x25" * 512 + b"\x26" * 512 + b"\x11" * 512
+        assert content(made.destination, 0, 2048) == expected
 
 
 def test_a_larger_device_takes_the_disk(block_bench: Bench):

@@ -20,6 +20,10 @@ DIRECT = ("none", "directsync")
 """Cache modes of libvirt that pass the node's page cache by."""
 STORAGE = ("file", "host_device")
 """Drivers of a node without a format node over it."""
+NEEDED = frozenset(
+    {"blockdev-add", "blockdev-mirror", "blockdev-reopen", "block-job-cancel", "blockdev-del"}
+)
+"""A copy is not begun that could not be ended: QEMU has deprecated some and may take them out."""
 Command = tuple[str, dict[str, Any]]
 
 
