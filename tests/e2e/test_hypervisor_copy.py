@@ -1,7 +1,5 @@
 """QEMU itself copies the disk while the guest writes to both, on launchers old and new."""
 
-import json
-
 import pytest
 
 from harness import leftovers, slow_copy
@@ -10,9 +8,11 @@ from harness.kube import wait_for
 
 pytestmark = pytest.mark.e2e
 
+MIB = 1 << 20
 SIZE = "256Mi"
+DEVICE = 128 * MIB + 3 * 512
+"""No whole MiB, no whole 4 KiB."""
 BY_QEMU = {"method": "Hypervisor"}
-LAUNCHERS = (None, "trixie", "sid", "bookworm")
 
 
 @pytest.fixture
@@ -36,87 +36,119 @@ def to(cluster):
     return {"claimTemplate": {"storageClassName": cluster.destination_class}}
 
 
-@pytest.fixture
-def slowly(migrate, to):
+def slowly(machine, migrate, to, seconds, **spec):
     """A migration that takes its time to copy, amid that."""
-
-    def begin(machine, seconds=600, **spec):
-        copy = {**BY_QEMU, "bandwidthLimit": slow_copy.limit(machine, seconds)}
-        migration = migrate("m", machine.name, to, copy=copy, **spec)
-        wait_for(
-            "QEMU to copy",
-            lambda: migration.object().get("status", {}).get("progress", {}).get("bytesDone"),
-            seconds=300,
-            seen=migration.story,
-        )
-        return migration
-
-    return begin
+    limit = slow_copy.limit(machine, seconds)
+    copy = {**BY_QEMU, "bandwidthLimit": limit}
+    migration = migrate("slow", machine.name, to, copy=copy, **spec)
+    wait_for(
+        "QEMU to copy",
+        lambda: migration.object().get("status", {}).get("progress", {}).get("bytesDone"),
+        seconds=300,
+        seen=migration.story,
+    )
+    return migration
 
 
-def assert_intact(machine, claim):
+def copied_and_held(machine, migrate, to):
+    """A migration that waits with both images the same; the guest went on to write."""
+    migration = migrate("m", machine.name, to, copy=BY_QEMU, hold=True)
+    migration.wait_for_condition("Copied")
+    frozen = migration.condition("SourceFrozen")
+    assert (frozen["status"], frozen["reason"]) == ("False", "NoOverlay")
+    machine.wait_for_writes()
+    return migration
+
+
+def let_go(kube, migration):
+    """Have it switch, and wait until it has succeeded."""
+    patch = {"spec": {"hold": False}}
+    kube.patch("volumemigrations", migration.name, migration.namespace, patch)
+    assert migration.wait_for_end()["status"] == "True", migration.story()
+
+
+def cancel(kube, migration):
+    """Cancel it, and wait until it has ended so."""
+    patch = {"spec": {"cancel": True}}
+    kube.patch("volumemigrations", migration.name, migration.namespace, patch)
+    ended = migration.wait_for_end()
+    assert (ended["status"], ended["reason"]) == ("False", "Cancelled"), migration.story()
+
+
+def assert_nothing_left(cluster, machine, migration):
+    """Neither on the node, nor in the launcher, nor in QEMU."""
+    assert leftovers.on_node(cluster, migration) == []
+    assert "detour-" not in machine.in_launcher("ls", "/var/run/kubevirt-private", "/dev")
+    facts = Facts(cluster.kube, machine)
+    query = '{"execute": "query-named-block-nodes", "arguments": {"flat": true}}'
+    assert "detour-" not in facts.virsh("qemu-monitor-command", facts.domain, query)
+
+
+def assert_intact(machine, claim, *, block=False):
     assert machine.claim() == claim
     machine.wait_for_writes()
     machine.stop()
-    verdict = machine.verify(claim)
+    verdict = machine.verify(claim, block=block)
     assert verdict.passed, verdict.text
 
 
-def frozen(migration):
-    told = migration.condition("SourceFrozen")
-    return told["status"], told["reason"]
-
-
-@pytest.mark.parametrize("launcher", LAUNCHERS, ids=[name or "default" for name in LAUNCHERS])
-def test_the_disk_moves_while_the_guest_writes(cluster, kube, machine, migrate, to, launcher):
+@pytest.mark.parametrize("launcher", [None, "bookworm"], ids=["default", "bookworm"])
+def test_it_is_cancelled_and_then_moved_while_the_guest_writes(
+    cluster, kube, machine, migrate, to, launcher
+):
+    """The old launcher cannot take an overlay."""
     found = machine(launcher)
     xml, instance = cluster.domain_xml(found), found.instance_uid()
-    migration = migrate("m", found.name, to, copy=BY_QEMU, hold=True)
-    migration.wait_for_condition("Copied")
-    assert frozen(migration) == ("False", "NoOverlay")
-    assert migration.switch()["status"]["node"].get("overlay") is None
+    first = slowly(found, migrate, to, 600)
     found.wait_for_writes()
-    kube.patch("volumemigrations", "m", found.namespace, {"spec": {"hold": False}})
-    assert migration.wait_for_end()["status"] == "True", migration.story()
-    assert migration.object()["status"]["copyMethod"]["name"] == "Hypervisor"
+    cancel(kube, first)
+    assert first.condition("Copied")["status"] != "True"
+    assert cluster.domain_xml(found) == xml
+    assert_nothing_left(cluster, found, first)
+    found.wait_for_writes()
+
+    moved = copied_and_held(found, migrate, to)
+    let_go(kube, moved)
+    assert moved.object()["status"]["copyMethod"]["name"] == "Hypervisor"
     assert found.instance_uid() == instance, "the guest was not to be restarted"
     assert found.instance_claim() == "m"
     assert cluster.domain_xml(found) == xml
-    assert leftovers.on_node(cluster, migration) == []
+    assert_nothing_left(cluster, found, moved)
     assert_intact(found, "m")
     assert not found.verify(found.source).passed, "the source has nothing since the switch"
 
 
-@pytest.mark.parametrize("launcher", [None, "bookworm"], ids=["default", "bookworm"])
-def test_cancel_amid_the_copy(cluster, kube, machine, slowly, launcher):
-    found = machine(launcher)
+def test_a_cancel_while_both_are_the_same_leaves_the_source(cluster, kube, machine, migrate, to):
+    found = machine("sid")
+    migration = copied_and_held(found, migrate, to)
+    cancel(kube, migration)
+    assert_nothing_left(cluster, found, migration)
+    assert_intact(found, found.source)
+
+
+def test_a_device_moves_onto_a_larger_one(cluster, blocks, kube, machines, migrate):
+    node, (first, second) = cluster.nodes[0], cluster.provider.classes.block
+    blocks.make(node, first, DEVICE)
+    found = machines()
+    found.create(first, str(DEVICE), volume_mode="Block", node=node)
+    found.wait_until_running()
+    found.wait_for_writes()
     xml = cluster.domain_xml(found)
-    migration = slowly(found)
-    found.wait_for_writes()
-    kube.patch("volumemigrations", "m", found.namespace, {"spec": {"cancel": True}})
-    ended = migration.wait_for_end()
-    assert (ended["status"], ended["reason"]) == ("False", "Cancelled"), migration.story()
-    assert migration.condition("Copied")["status"] != "True"
+    larger = DEVICE + 5 * MIB + 512
+    blocks.fill(node, blocks.make(node, second, larger))
+    template = {"storageClassName": second, "size": str(larger)}
+    migration = copied_and_held(found, migrate, {"claimTemplate": template})
+    let_go(kube, migration)
     assert cluster.domain_xml(found) == xml
-    assert leftovers.on_node(cluster, migration) == []
-    assert_intact(found, found.source)
-
-
-def test_cancel_while_both_are_the_same(kube, machine, migrate, to):
-    found = machine()
-    migration = migrate("m", found.name, to, copy=BY_QEMU, hold=True)
-    migration.wait_for_condition("Copied")
-    found.wait_for_writes()
-    kube.patch("volumemigrations", "m", found.namespace, {"spec": {"cancel": True}})
-    assert migration.wait_for_end()["reason"] == "Cancelled", migration.story()
-    assert_intact(found, found.source)
+    assert_nothing_left(cluster, found, migration)
+    assert_intact(found, "m", block=True)
 
 
 def test_a_guest_that_stops_amid_the_copy_goes_on_there_and_the_move_starts_again(
-    kube, machine, slowly
+    kube, machine, migrate, to
 ):
     found = machine()
-    migration = slowly(found, seconds=30, hold=True)
+    migration = slowly(found, migrate, to, 30, hold=True)
     first, before = migration.switch()["metadata"]["uid"], found.instance_uid()
     found.crash()
     wait_for(
@@ -136,57 +168,5 @@ def test_a_guest_that_stops_amid_the_copy_goes_on_there_and_the_move_starts_agai
         seconds=600,
         seen=migration.story,
     )
-    kube.patch("volumemigrations", "m", found.namespace, {"spec": {"hold": False}})
-    assert migration.wait_for_end()["status"] == "True", migration.story()
-    assert_intact(found, "m")
-
-
-def test_a_guest_that_stops_cancels_the_move_if_that_is_asked_for(machine, slowly):
-    found = machine()
-    migration = slowly(found, whenStopped="Cancel")
-    found.crash()
-    ended = migration.wait_for_end()
-    assert (ended["status"], ended["reason"]) == ("False", "GuestStopped"), migration.story()
-    found.wait_until_running()
-    assert_intact(found, found.source)
-
-
-def test_the_limit_is_what_qemu_keeps(kube, machine, slowly):
-    """That QEMU keeps it is measured in tests/contract, with a guest that does not write."""
-    found = machine()
-    migration = slowly(found, seconds=30)
-    facts = Facts(kube, found)
-    told = facts.virsh("qemu-monitor-command", facts.domain, '{"execute": "query-block-jobs"}')
-    (job,) = json.loads(told)["return"]
-    assert str(job["speed"]) == migration.object()["spec"]["copy"]["bandwidthLimit"]
-    progress = migration.object()["status"]["progress"]
-    assert progress["bytesTotal"] >= progress["bytesDone"] > 0
-    assert migration.wait_for_end()["status"] == "True", migration.story()
-    assert_intact(found, "m")
-
-
-def test_the_disk_of_a_stopped_machine_is_copied_by_a_job(kube, machine, migrate, to):
-    found = machine()
-    found.stop()
-    migration = migrate("m", found.name, to, copy=BY_QEMU)
-    assert migration.wait_for_end()["status"] == "True", migration.story()
-    assert found.claim() == "m"
-    found.start()
-    assert_intact(found, "m")
-
-
-def test_an_existing_claim_with_data_is_not_written_to(cluster, kube, machine, migrate, machines):
-    other = machines("other")
-    other.create(cluster.source_class, SIZE)
-    other.wait_until_running()
-    other.wait_for_writes()
-    other.stop()
-    found = machine()
-    kube.delete("virtualmachines", other.name, found.namespace)
-    migration = migrate("m", found.name, {"claimName": other.source}, copy=BY_QEMU)
-    ended = migration.wait_for_end()
-    assert (ended["status"], ended["reason"]) == ("False", "CopyFailed"), migration.story()
-    assert migration.condition("Copied")["reason"] == "DestinationNotEmpty"
-    verdict = other.verify(other.source)
-    assert verdict.passed, verdict.text
-    assert_intact(found, found.source)
+    let_go(kube, migration)
+    assert_intact(found, "slow")
