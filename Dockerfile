@@ -22,8 +22,8 @@ RUN /build/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /whe
 FROM tools AS operator-environment
 COPY requirements/operator.txt /requirements.txt
 RUN python3 -m venv /opt/detour && /opt/detour/bin/pip install --quiet --require-hashes -r /requirements.txt
-RUN --mount=type=bind,from=wheel,source=/wheel,target=/wheel \
-    /opt/detour/bin/pip install --quiet --no-deps --no-index /wheel/*.whl \
+COPY --from=wheel /wheel /wheel
+RUN /opt/detour/bin/pip install --quiet --no-deps --no-index /wheel/*.whl \
     && /opt/detour/bin/pip uninstall --quiet --yes pip
 
 FROM tools AS agent-environment
@@ -31,13 +31,13 @@ COPY requirements/agent.txt /requirements.txt
 # libvirt's Python module comes from Debian: it must match the C library beside it.
 RUN python3 -m venv --system-site-packages /opt/detour \
     && /opt/detour/bin/pip install --quiet --require-hashes -r /requirements.txt
-RUN --mount=type=bind,from=wheel,source=/wheel,target=/wheel \
-    /opt/detour/bin/pip install --quiet --no-deps --no-index /wheel/*.whl \
+COPY --from=wheel /wheel /wheel
+RUN /opt/detour/bin/pip install --quiet --no-deps --no-index /wheel/*.whl \
     && /opt/detour/bin/pip uninstall --quiet --yes pip
 
 FROM tools AS copier-environment
-RUN --mount=type=bind,from=wheel,source=/wheel,target=/wheel \
-    python3 -m venv /opt/detour \
+COPY --from=wheel /wheel /wheel
+RUN python3 -m venv /opt/detour \
     && /opt/detour/bin/pip install --quiet --no-deps --no-index /wheel/*.whl \
     && /opt/detour/bin/pip uninstall --quiet --yes pip
 
