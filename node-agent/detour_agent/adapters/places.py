@@ -150,11 +150,29 @@ def _open(place: Place) -> int | None:
     for path in (place.exposed, f"{place.base}/{place.name}"):
         try:
             with within(place.process, path) as there:
-                found, above = os.fstat(there), os.stat("..", dir_fd=there)
                 # The point it is to be mounted on is there before it is mounted.
-                bare = path == place.exposed and found.st_dev == above.st_dev
-                if path and found.st_uid == 0 and not bare:
+                bare = path == place.exposed and not _is_mounted(there)
+                if path and os.fstat(there).st_uid == 0 and not bare:
                     return os.open(f"/proc/{os.getpid()}/fd/{there}", READABLE)
         except (OSError, Unreachable):
             continue
     return None
+
+
+def _is_mounted(folder: int) -> bool:
+    """Whether an open folder is the root of a mount.
+
+    The number of its file system does not tell: the launcher's own directories may be on the very
+    one that the volume is on.
+    """
+    above = os.open("..", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        return _mount(folder) != _mount(above)
+    finally:
+        os.close(above)
+
+
+def _mount(folder: int) -> str:
+    """The number of the mount that an open folder is on (proc(5), ``/proc/<pid>/fdinfo``)."""
+    told = Path(f"/proc/self/fdinfo/{folder}").read_text(encoding="ascii")
+    return next(line for line in told.splitlines() if line.startswith("mnt_id:"))

@@ -1,5 +1,6 @@
 """Folders on volumes: only of root, reached through a process, held no longer than a look."""
 
+import dataclasses
 import os
 import subprocess
 from collections.abc import Iterator
@@ -110,18 +111,22 @@ def test_on_the_volume_of_the_source_half_of_what_is_free_may_be_taken():
 
 
 MOVED = """
-mkdir launcher && mount -t tmpfs none launcher && mkdir launcher/disk launcher/exposed
+mkdir launcher && {launcher} && mkdir launcher/disk launcher/exposed
 mount --bind volume launcher/disk && mount --bind volume/{name} launcher/exposed
 mount --bind destination launcher/disk && echo ready && exec sleep infinity
 """
 
 
-@pytest.fixture
-def moved(tmp_path: Path, volume: Path) -> Iterator[Place]:
+LAUNCHERS = {"a file system of its own": "mount -t tmpfs none launcher", "the volume's": "true"}
+"""What the launcher's directory is on: kubelet's may be on the disk that has the volumes."""
+
+
+@pytest.fixture(params=LAUNCHERS)
+def moved(tmp_path: Path, volume: Path, request: pytest.FixtureRequest) -> Iterator[Place]:
     """A guest's process after a move: the destination covers the volume that the folder is on."""
     (volume / NAME).mkdir()
     (tmp_path / "destination").mkdir()
-    script = MOVED.format(name=NAME)
+    script = MOVED.format(name=NAME, launcher=LAUNCHERS[request.param])
     command = ["unshare", "--mount", "--propagation", "private", "sh", "-e", "-c", script]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE) as guest:
         if guest.stdout.readline() != b"ready\n":
@@ -168,3 +173,11 @@ def test_where_the_node_has_it_not_mounted_it_is_left(tmp_path, volume, moved):
     places.settle(UID, moved)
     places.discard(UID)
     assert (volume / NAME).exists()
+
+
+def test_the_point_that_nothing_is_mounted_on_yet_is_no_folder(tmp_path, volume):
+    (volume / NAME).mkdir()
+    (tmp_path / "exposed").mkdir()
+    places = Places(tmp_path / "agent")
+    places.settle(UID, dataclasses.replace(place(volume), exposed=str(tmp_path / "exposed")))
+    assert places.folder(UID).samefile(volume / NAME)
