@@ -32,7 +32,7 @@ demo: cluster-up ## Move a running VM's disk on a real cluster and prove that no
 .PHONY: test
 test: $(VENV)/ready packages ## Run every test
 	# Images are made by one process at a time: the other half of the machine checks the sources.
-	$(MAKE) --jobs=2 --output-sync=line checks cluster-up
+	$(MAKE) --jobs=2 checks cluster-up
 	$(MAKE) contract e2e-together
 	# A test that runs alone leaves most of the machine idle: the model takes that.
 	$(MAKE) --jobs=2 --output-sync=target e2e-alone model
