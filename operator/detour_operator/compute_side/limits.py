@@ -32,8 +32,8 @@ MESSAGES = {
         "the guest's writes could not be diverted in time: is the node agent of its node running?"
     ),
     MERGING: (
-        "the merge onto the destination did not get on, although the guest's writes were slowed"
-        " down: is the destination's storage fast enough?"
+        "the merge onto the destination, or QEMU's copy to it, did not get on in time: is the"
+        " destination's storage fast enough?"
     ),
     HANDING_OVER: (
         "the instance could not be pointed at the destination in time: is KubeVirt's controller"
