@@ -100,12 +100,10 @@ def assert_moved(cluster, kube, machine, migration, claim):
     assert verdict.passed, verdict.text
 
 
-@pytest.mark.parametrize("there", [FIRST, SECOND])
 def test_a_snapshot_of_the_frozen_source_becomes_the_destination(
-    cluster, kube, machine, migrate, namespace, there
+    cluster, kube, machine, migrate, namespace
 ):
-    template = {"claimTemplate": {"storageClassName": there}}
-    migration = migrate("moved", machine.name, template, hold=True)
+    migration = migrate("moved", machine.name, MOVED, hold=True)
     migration.wait_for_condition("Copied")
     machine.wait_for_writes()
     assert method(migration)["name"] == "VolumeSnapshot", method(migration)
@@ -171,9 +169,8 @@ def test_a_stopped_machines_disk_is_copied_by_the_storage(machine, migrate):
     assert machine.instance_claim() == "moved"
 
 
-@pytest.mark.parametrize("how", ["VolumeSnapshot", "CSIClone"])
-def test_a_cancel_leaves_neither_snapshot_nor_claim(kube, machine, migrate, namespace, how):
-    migration = migrate("moved", machine.name, MOVED, hold=True, copy={"method": how})
+def test_a_cancel_leaves_neither_snapshot_nor_claim(kube, machine, migrate, namespace):
+    migration = migrate("moved", machine.name, MOVED, hold=True)
     migration.wait_for_condition("Copied")
     assert kube.get("pvc", "moved", namespace)
     machine.wait_for_writes()
