@@ -236,6 +236,7 @@ def decided():
     return found
 
 
+@pytest.mark.thorough
 def test_every_situation_has_exactly_one_row(decided):
     for wanted, seen, rules in decided:
         assert len({rule.row for rule in rules}) == 1, (wanted, seen, rules)
@@ -246,6 +247,7 @@ def steps(decided):
         yield wanted, seen, rules[0].step(wanted, seen)
 
 
+@pytest.mark.thorough
 def test_the_path_names_the_destination_only_while_both_are_the_same(decided):
     for wanted, seen, step in steps(decided):
         if step.action in (Action.OVER_MOUNT, Action.SWAP):
@@ -259,6 +261,7 @@ def test_the_path_names_the_destination_only_while_both_are_the_same(decided):
             assert seen.path is PathImage.SOURCE
 
 
+@pytest.mark.thorough
 def test_done_is_journalled_only_of_what_was_seen(decided):
     for _, seen, step in steps(decided):
         if step.stage is Stage.DONE:
@@ -267,6 +270,7 @@ def test_done_is_journalled_only_of_what_was_seen(decided):
             assert on_destination or same
 
 
+@pytest.mark.thorough
 def test_nothing_follows_from_not_knowing(decided):
     for _, seen, step in steps(decided):
         at_work = seen.top is Top.SOURCE and seen.stage in (Stage.MIRROR, Stage.CANCEL)

@@ -12,7 +12,7 @@ import yaml
 from detour_crds import names
 from detour_operator import settings
 from detour_operator.adapters import lock_proof, virtual_machine_handover
-from detour_operator.compute_side import holder
+from detour_operator.compute_side import budget, holder
 from detour_operator.handlers import health
 from unit.chart.chart import CHART, NAMESPACE, ROOT, helm, of_kind, rendered
 
@@ -269,3 +269,10 @@ def test_people_get_their_rights_by_kubernetes_own_roles():
     for role in ("view", "edit", "admin"):
         labels = of_kind("ClusterRole")[f"detour-{role}"]["metadata"]["labels"]
         assert labels[f"rbac.authorization.k8s.io/aggregate-to-{role}"] == "true"
+
+
+def test_the_lock_knows_the_budget_that_has_evictions_wait():
+    made = budget.manifest("ns", "move", "switch-uid", "vmi-uid")
+    spec = of_kind("ValidatingAdmissionPolicy")["detour-lock-budgets"]["spec"]
+    assert spec["matchConstraints"]["objectSelector"]["matchLabels"] == made["metadata"]["labels"]
+    assert "'detour-' + params.metadata.name" in spec["validations"][0]["expression"]

@@ -3,7 +3,6 @@
 from detour_operator.adapters.pods import CREATED_BY_LABEL
 from detour_operator.compute_side import facts
 from detour_operator.compute_side.budget import budget_name, manifest
-from unit.chart.chart import of_kind
 
 MADE = manifest("ns", "move", "switch-uid", "vmi-uid")
 
@@ -30,9 +29,3 @@ def test_it_goes_with_the_switch():
 def test_its_name_is_one_that_the_api_takes():
     assert budget_name("move") == "detour-move"
     assert len(budget_name("x" * 253)) == 253
-
-
-def test_the_lock_knows_it():
-    spec = of_kind("ValidatingAdmissionPolicy")["detour-lock-budgets"]["spec"]
-    assert spec["matchConstraints"]["objectSelector"]["matchLabels"] == MADE["metadata"]["labels"]
-    assert "'detour-' + params.metadata.name" in spec["validations"][0]["expression"]
