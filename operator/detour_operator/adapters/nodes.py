@@ -1,5 +1,7 @@
 """Nodes, as far as Kubernetes hears from them."""
 
+import dataclasses
+
 from detour_operator.adapters.client import Api
 from detour_operator.adapters.resources import NODES
 
@@ -8,26 +10,34 @@ OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
 (https://kubernetes.io/docs/concepts/cluster-administration/node-shutdown, non-graceful)."""
 
 
-def is_given_up(api: Api, name: str) -> bool:
-    """Whether somebody has declared the node to be out of service."""
-    found = api.get(NODES, None, name) or {}
+@dataclasses.dataclass(frozen=True, slots=True)
+class Node:
+    """One look at a node.
+
+    Attributes:
+        lost: it was removed, or its kubelet is not known to be ready. It says nothing of what
+            still runs there.
+        given_up: somebody has declared it to be out of service.
+    """
+
+    lost: bool
+    given_up: bool
+
+
+def look(api: Api, name: str) -> Node:
+    """Whether a node is lost, and whether it was given up."""
+    found = api.get(NODES, None, name)
+    if found is None:
+        return Node(lost=True, given_up=False)
+    conditions = (found.get("status") or {}).get("conditions") or []
+    ready = any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
     taints = (found.get("spec") or {}).get("taints") or []
-    return any(taint.get("key") == OUT_OF_SERVICE for taint in taints)
+    return Node(
+        lost=not ready, given_up=any(taint.get("key") == OUT_OF_SERVICE for taint in taints)
+    )
 
 
 def labels(api: Api, name: str) -> dict[str, str] | None:
     """The node's labels; None if there is no such node."""
     found = api.get(NODES, None, name)
     return None if found is None else dict(found["metadata"].get("labels") or {})
-
-
-def is_lost(api: Api, name: str) -> bool:
-    """Whether the node was removed, or its kubelet is not known to be ready.
-
-    It says nothing of what still runs there.
-    """
-    found = api.get(NODES, None, name)
-    if found is None:
-        return True
-    conditions = (found.get("status") or {}).get("conditions") or []
-    return not any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)

@@ -40,6 +40,7 @@ from detour_operator.compute_side.trials import Trials
 from detour_operator.errors import StepFailed, Unreachable
 from detour_operator.settings import Settings
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
@@ -121,6 +122,7 @@ class _Look:
         of_overlay = self._read(self._overlay_claim), self._read(self._overlay_pod)
         source = self._source(machine)
         destination = self._claim(self._switch.destination)
+        node = self._read(self._node)
         volume = self._switch.spec.volume
         seen = Observation(
             switch=self._switch,
@@ -139,8 +141,8 @@ class _Look:
             rivals=self._read(self._rivals),
             proof=proof,
             permitted=self._read(self._permitted),
-            node_lost=self._read(self._node_lost),
-            node_given_up=self._read(self._node_given_up),
+            node_lost=_fact(node, lambda found: found.lost),
+            node_given_up=_fact(node, lambda found: found.given_up),
             namespace_ends=self._read(lambda: namespaces.is_ending(self._api, self._namespace)),
             now=events.now(),
             limits=self._settings.limits,
@@ -226,19 +228,12 @@ class _Look:
             self._api, self._settings.kubevirt_namespace
         )
 
-    def _node_lost(self) -> bool | None:
+    def _node(self) -> nodes.Node | None:
         """Of use once the node's agent has something to do."""
         name = self._switch.compute.node
         if self._switch.order is Order.NONE or name is None:
             return None
-        return nodes.is_lost(self._api, name)
-
-    def _node_given_up(self) -> bool | None:
-        """Of use once the node's agent has something to do."""
-        name = self._switch.compute.node
-        if self._switch.order is Order.NONE or name is None:
-            return None
-        return nodes.is_given_up(self._api, name)
+        return nodes.look(self._api, name)
 
 
 def rivals_of(own: Switch, others: Any) -> list[Rival]:
@@ -265,7 +260,7 @@ def _refused(switch: Switch) -> bool:
     return accepted is not None and accepted.status is Status.FALSE
 
 
-def _fact(found: Json | Nothing, read: Callable[[Json], T]) -> T | Nothing:
+def _fact(found: S | Nothing, read: Callable[[S], T]) -> T | Nothing:
     return found if isinstance(found, Nothing) else read(found)
 
 

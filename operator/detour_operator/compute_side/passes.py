@@ -19,14 +19,16 @@ from detour_operator.compute_side.gather import Documents, Gather
 from detour_operator.compute_side.observation import Observation
 from detour_operator.compute_side.step import Step
 from detour_operator.errors import Conflict, ReasonedError
-from detour_operator.reconcile.publishing import status_patch, turned
-from detour_operator.reconcile.workers import Reconciler
+from detour_operator.reconcile.publishing import is_only_told, status_patch, turned
+from detour_operator.reconcile.workers import Next, Reconciler
 from detour_operator.settings import Settings
 
 log = logging.getLogger(__name__)
 
 OWNED = ("observedGeneration", "position", "conditions", "compute")
 """What of the status the compute side writes; ``node`` is the node agent's."""
+TOLD = ("observedGeneration",)
+"""What of that no later pass rests on, beside the messages."""
 
 
 def reconciler(api: Api, settings: Settings) -> Reconciler:
@@ -50,19 +52,22 @@ class ComputeSide:
         self._events = events.Events(api)
         self._now = now
 
-    def reconcile(self, namespace: str, name: str) -> float | None:
-        """Make one pass; seconds until the next, None for on events only."""
+    def reconcile(self, namespace: str, name: str) -> Next:
+        """Make one pass."""
         found = switches.get(self._api, namespace, name)
         if found is None:
-            return None
+            return Next(None)
         seen, documents = self._gather.look(found)
         decision = decisions.decide(seen)
         if decision.actions:
             self._look_again(found)
         self._act(seen, decision, documents)
-        if not decision.changes_switch:
-            self._publish(found, decision)
-        return decision.after
+        if decision.changes_switch:
+            return Next(decision.after)
+        now = self._publish(found, decision)
+        told = is_only_told(found.raw.get("status") or {}, now.raw.get("status") or {}, TOLD)
+        settled = told and not decision.actions
+        return Next(decision.after, now.meta.resource_version if settled else None)
 
     def _look_again(self, found: FoundSwitch) -> None:
         """See that the switch is as it was when everything else was read.
@@ -87,7 +92,7 @@ class ComputeSide:
                 self._publish(documents.switch, decisions.published(seen, _failed(error)))
                 raise
 
-    def _publish(self, found: FoundSwitch, decision: Decision) -> None:
+    def _publish(self, found: FoundSwitch, decision: Decision) -> FoundSwitch:
         """Write the status if it changed, and only if the switch is as it was seen.
 
         So an order never follows from a position, or from a report of the node agent, that is not
@@ -102,8 +107,9 @@ class ComputeSide:
         )
         after = serialise(dataclasses.replace(decision.status, conditions=conditions))
         patch = status_patch(found.raw.get("status"), after, OWNED)
-        stored.patch_status(self._api, ATTACHMENT_SWITCHES, found.meta, patch, ordered=True)
+        raw = stored.patch_status(self._api, ATTACHMENT_SWITCHES, found.meta, patch, ordered=True)
         self._tell(found, decision)
+        return found if raw is None else switches.read(raw)
 
     def _tell(self, found: FoundSwitch, decision: Decision) -> None:
         pressed = [reason for reason, _ in PRESSED.values()]

@@ -14,17 +14,21 @@ SWITCH = "AttachmentSwitch"
 def register(registry: kopf.OperatorRegistry, queue: Queue) -> None:
     """Have every change of a migration or a switch reconciled."""
 
-    def migration_changed(name: str | None, namespace: str | None, **_: Any) -> None:
-        queue.add(Key(MIGRATION, namespace or "", name or ""))
+    def migration_changed(meta: kopf.Meta, **_: Any) -> None:
+        queue.tell(_key(MIGRATION, meta), meta["resourceVersion"])
 
-    def switch_changed(name: str | None, namespace: str | None, **_: Any) -> None:
-        queue.add(Key(SWITCH, namespace or "", name or ""))
+    def switch_changed(meta: kopf.Meta, **_: Any) -> None:
+        queue.tell(_key(SWITCH, meta), meta["resourceVersion"])
         # A migration's switch has its name. One that another controller made has no migration, and
         # the pass for it finds nothing.
-        queue.add(Key(MIGRATION, namespace or "", name or ""))
+        queue.add(_key(MIGRATION, meta))
 
     for plural, changed in (
         (names.VOLUME_MIGRATIONS, migration_changed),
         (names.ATTACHMENT_SWITCHES, switch_changed),
     ):
         kopf.on.event(names.GROUP, names.VERSION, plural, registry=registry)(changed)
+
+
+def _key(kind: str, meta: kopf.Meta) -> Key:
+    return Key(kind, meta.namespace or "", meta.name or "")

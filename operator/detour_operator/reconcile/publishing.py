@@ -23,6 +23,27 @@ def status_patch(
     return {"status": changes} if changes else {}
 
 
+def is_only_told(
+    before: Mapping[str, Any], after: Mapping[str, Any], told: Collection[str]
+) -> bool:
+    """Whether two statuses differ in nothing that a decision, or a look, may rest on.
+
+    Args:
+        before: one status.
+        after: the other.
+        told: the top-level fields that are there to be read by people only; of the conditions
+            the messages are.
+    """
+    fields = ({*before, *after}) - {*told, "conditions"}
+    same = all(before.get(name) == after.get(name) for name in fields)
+    return same and _turns(before) == _turns(after)
+
+
+def _turns(status: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    conditions = status.get("conditions") or []
+    return {item["type"]: (item["status"], item["reason"]) for item in conditions}
+
+
 def turned(before: Iterable[Condition], after: Iterable[Condition]) -> tuple[Condition, ...]:
     """The conditions whose status or reason is another one now; what events are made of."""
     known = {item.type: (item.status, item.reason) for item in before}

@@ -24,6 +24,12 @@ class Queue:
             self._schedule.add(key, self._clock() + after)
             self._changed.notify()
 
+    def tell(self, key: Key, version: str) -> None:
+        """Have the key reconciled because its object has that version, unless that is settled."""
+        with self._changed:
+            self._schedule.tell(key, self._clock(), version)
+            self._changed.notify()
+
     def take(self) -> Key | None:
         """Wait for a key that is due; None once the queue is stopped."""
         with self._changed:
@@ -36,10 +42,10 @@ class Queue:
                 self._changed.wait(None if at is None else max(0.0, at - now))
             return None
 
-    def done(self, key: Key) -> None:
-        """The worker has finished with the key."""
+    def done(self, key: Key, settled: str | None = None) -> None:
+        """The worker has finished with the key, and settled its object at that version."""
         with self._changed:
-            self._schedule.done(key)
+            self._schedule.done(key, settled)
             self._changed.notify()
 
     def stop(self) -> None:

@@ -1,5 +1,6 @@
 """Workers: each takes a key, has its side make one pass, and says when to look again."""
 
+import dataclasses
 import logging
 import threading
 import time
@@ -16,15 +17,25 @@ FIRST_RETRY_SECONDS = 1.0
 LONGEST_RETRY_SECONDS = 60.0
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Next:
+    """When to look again.
+
+    Attributes:
+        after: seconds until the next look; None for on events only.
+        settled: the version of the object from which nothing follows any more, unless something
+            else changes; None if something may.
+    """
+
+    after: float | None
+    settled: str | None = None
+
+
 class Reconciler(Protocol):
     """One side of the contract."""
 
-    def reconcile(self, namespace: str, name: str) -> float | None:
-        """Make one pass for one object; safe to repeat after a crash at any point.
-
-        Returns:
-            Seconds until the next look, or None to look again on events only.
-        """
+    def reconcile(self, namespace: str, name: str) -> Next:
+        """Make one pass for one object; safe to repeat after a crash at any point."""
 
 
 class BackOff:
@@ -70,34 +81,34 @@ class Workers:
 
     def _run(self) -> None:
         while (key := self._queue.take()) is not None:
-            after = self.one_pass(key)
-            if after is not None:
-                self._queue.add(key, after)
-            self._queue.done(key)
+            found = self.one_pass(key)
+            if found.after is not None:
+                self._queue.add(key, found.after)
+            self._queue.done(key, found.settled)
 
-    def one_pass(self, key: Key) -> float | None:
-        """One pass for the key; seconds until the next look, None for on events only."""
+    def one_pass(self, key: Key) -> Next:
+        """One pass for the key, and when to look again, whatever became of it."""
         about = {"kind": key.kind, "namespace": key.namespace, "object": key.name}
         try:
-            after = self._reconcilers[key.kind].reconcile(key.namespace, key.name)
+            found = self._reconcilers[key.kind].reconcile(key.namespace, key.name)
         except NotYet as error:
             self._back_off.forget(key)
-            return error.after
+            return Next(error.after)
         except Conflict as error:
             log.info("The object changed meanwhile: %s", error, extra=about)
-            return self._back_off.after_failure(key, CONFLICT_SECONDS)
+            return Next(self._back_off.after_failure(key, CONFLICT_SECONDS))
         except Unreachable as error:
             log.warning("Could not look: %s", error, extra=about)
-            return self._back_off.after_failure(key)
+            return Next(self._back_off.after_failure(key))
         except InvariantBroken as error:
             log.critical("Nothing is touched any more: %s", error, extra=about)
-            return LONGEST_RETRY_SECONDS
+            return Next(LONGEST_RETRY_SECONDS)
         except DetourError as error:
             log.error("The pass failed: %s", error, extra=about)  # noqa: TRY400 - no bug
-            return self._back_off.after_failure(key)
+            return Next(self._back_off.after_failure(key))
         except Exception:
             # A bug met by one object must not stop the work on the others.
             log.exception("The pass failed unexpectedly", extra=about)
-            return self._back_off.after_failure(key)
+            return Next(self._back_off.after_failure(key))
         self._back_off.forget(key)
-        return after
+        return found

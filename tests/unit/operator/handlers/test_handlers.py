@@ -31,6 +31,10 @@ class Keys(Queue):
         self.added.append(key)
         super().add(key, after)
 
+    def tell(self, key, version):
+        self.added.append((key, version))
+        super().tell(key, version)
+
 
 def test_kopf_watches_both_kinds_and_leaves_no_mark_on_them():
     registry = kopf.OperatorRegistry()
@@ -48,20 +52,24 @@ def test_kopf_watches_both_kinds_and_leaves_no_mark_on_them():
 
 
 @pytest.mark.parametrize(
-    ("plural", "kinds"),
+    ("plural", "named"),
     [
-        (names.VOLUME_MIGRATIONS, [triggers.MIGRATION]),
-        (names.ATTACHMENT_SWITCHES, [triggers.SWITCH, triggers.MIGRATION]),
+        (names.VOLUME_MIGRATIONS, [(Key(triggers.MIGRATION, "ns", "a"), "7")]),
+        (
+            names.ATTACHMENT_SWITCHES,
+            [(Key(triggers.SWITCH, "ns", "a"), "7"), Key(triggers.MIGRATION, "ns", "a")],
+        ),
     ],
 )
-def test_a_change_names_its_object_and_decides_nothing(plural, kinds):
+def test_a_change_names_its_object_and_decides_nothing(plural, named):
     registry, queue = kopf.OperatorRegistry(), Keys()
     triggers.register(registry, queue)
     (handler,) = [
         one for one in registry._watching.get_all_handlers() if one.selector.any_name == plural
     ]
-    handler.fn(name="a", namespace="ns", body={}, anything=1)
-    assert queue.added == [Key(kind, "ns", "a") for kind in kinds]
+    body = kopf.Body({"metadata": {"name": "a", "namespace": "ns", "resourceVersion": "7"}})
+    handler.fn(meta=body.meta, body=body, anything=1)
+    assert queue.added == named
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from detour_crds.conditions import Condition, Status
-from detour_operator.reconcile.publishing import status_patch, turned
+from detour_operator.reconcile.publishing import is_only_told, status_patch, turned
 
 OWNED = ("position", "compute")
 
@@ -42,3 +42,26 @@ def test_what_turned():
     assert turned(before, [one(Status.TRUE)]) == (one(Status.TRUE),)
     assert turned(before, [one(Status.FALSE, "Other")]) == (one(Status.FALSE, "Other"),)
     assert turned([], [one(Status.FALSE)]) == (one(Status.FALSE),)
+
+
+@pytest.mark.parametrize(
+    ("after", "only"),
+    [
+        pytest.param({}, True, id="nothing"),
+        pytest.param({"progress": {"bytes": 2}}, True, id="a field for people"),
+        pytest.param({"conditions": [["Ready", "False", "Because", "other"]]}, True, id="words"),
+        pytest.param({"conditions": [["Ready", "True", "Because", ""]]}, False, id="a status"),
+        pytest.param({"conditions": [["Ready", "False", "Other", ""]]}, False, id="a reason"),
+        pytest.param({"conditions": []}, False, id="a condition less"),
+        pytest.param({"position": "Frozen"}, False, id="a field that counts"),
+        pytest.param({"phase": None}, False, id="a field less"),
+    ],
+)
+def test_whether_a_pass_may_rest_on_what_changed(after, only):
+    def status(changes):
+        found = {"phase": "Copying", "conditions": [["Ready", "False", "Because", ""]], **changes}
+        names = ("type", "status", "reason", "message")
+        listed = [dict(zip(names, one, strict=True)) for one in found["conditions"]]
+        return {name: value for name, value in found.items() if value} | {"conditions": listed}
+
+    assert is_only_told(status({}), status(after), ("progress",)) is only

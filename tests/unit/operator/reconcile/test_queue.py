@@ -64,6 +64,49 @@ def test_a_key_waiting_while_in_work_does_not_block_others():
     assert schedule.take(1.0) == B
 
 
+def test_an_event_of_a_version_that_is_settled_is_dropped():
+    schedule = Schedule()
+    schedule.tell(A, 0.0, "1")
+    assert schedule.take(0.0) == A
+    schedule.tell(A, 1.0, "2")
+    schedule.done(A, "2")
+    schedule.tell(A, 2.0, "2")
+    assert schedule.take(9.0) is None
+    schedule.tell(A, 3.0, "3")
+    assert schedule.take(9.0) == A
+
+
+@pytest.mark.parametrize("settled", [None, "1"], ids=["not settled", "settled at an older one"])
+def test_an_event_that_comes_during_the_work_is_kept(settled):
+    schedule = Schedule()
+    schedule.tell(A, 0.0, "1")
+    schedule.take(0.0)
+    schedule.tell(A, 1.0, "2")
+    schedule.done(A, settled)
+    assert schedule.take(1.0) == A
+
+
+def test_an_echo_takes_no_other_reason_away():
+    schedule = Schedule()
+    schedule.add(A, 0.0)
+    schedule.take(0.0)
+    schedule.add(A, 5.0)
+    schedule.tell(A, 1.0, "2")
+    schedule.done(A, "2")
+    assert schedule.take(4.9) is None
+    assert schedule.take(5.0) == A
+
+
+def test_a_pass_that_failed_or_found_nothing_settles_nothing():
+    schedule = Schedule()
+    for settled in ("1", None):
+        schedule.add(A, 0.0)
+        schedule.take(0.0)
+        schedule.done(A, settled)
+    schedule.tell(A, 0.0, "1")
+    assert schedule.take(0.0) == A
+
+
 def test_the_queue_hands_each_key_to_one_worker_and_loses_none():
     queue, lock = Queue(), threading.Lock()
     in_work, overlaps, seen = set(), [], []

@@ -7,7 +7,7 @@ import pytest
 
 from detour_operator import errors
 from detour_operator.reconcile.queue import Key, Queue
-from detour_operator.reconcile.workers import BackOff, Workers
+from detour_operator.reconcile.workers import BackOff, Next, Workers
 
 KEY = Key("Kind", "ns", "name")
 
@@ -30,8 +30,8 @@ class Side:
 @pytest.mark.parametrize(
     ("result", "delays"),
     [
-        pytest.param(None, [None, None], id="on events only"),
-        pytest.param(5.0, [5.0, 5.0], id="after seconds"),
+        pytest.param(Next(None), [None, None], id="on events only"),
+        pytest.param(Next(5.0), [5.0, 5.0], id="after seconds"),
         pytest.param(errors.NotYet(7.0), [7.0, 7.0], id="not yet"),
         pytest.param(errors.Unreachable("x"), [1.0, 2.0, 4.0], id="unreachable"),
         pytest.param(errors.Conflict("x"), [0.2, 0.4, 0.8], id="conflict"),
@@ -43,13 +43,15 @@ class Side:
 )
 def test_when_to_look_again(result, delays):
     workers = Workers(Queue(), {"Kind": Side(result)})
-    assert [workers.one_pass(KEY) for _ in delays] == delays
+    assert [workers.one_pass(KEY).after for _ in delays] == delays
 
 
 def test_a_pass_that_went_well_forgets_the_failures():
-    side = Side(errors.Unreachable("x"), errors.Unreachable("x"), None, errors.Unreachable("x"))
+    side = Side(
+        errors.Unreachable("x"), errors.Unreachable("x"), Next(None), errors.Unreachable("x")
+    )
     workers = Workers(Queue(), {"Kind": side})
-    assert [workers.one_pass(KEY) for _ in range(4)] == [1.0, 2.0, None, 1.0]
+    assert [workers.one_pass(KEY).after for _ in range(4)] == [1.0, 2.0, None, 1.0]
 
 
 def test_the_back_off_has_an_end_and_is_each_keys_own():
@@ -73,6 +75,7 @@ def test_one_objects_bug_does_not_stop_the_others():
             if name == "bad":
                 raise ZeroDivisionError
             done.set()
+            return Next(None)
 
     workers = Workers(queue, {"Kind": Buggy()})
     workers.start(1)
@@ -90,6 +93,7 @@ def test_stopping_waits_for_the_pass_under_way():
             begun.set()
             go_on.wait(30)
             ended.append(True)
+            return Next(None)
 
     workers = Workers(queue, {"Kind": Slow()})
     workers.start(1)
@@ -99,3 +103,25 @@ def test_stopping_waits_for_the_pass_under_way():
     go_on.set()
     assert workers.stop(30)
     assert ended
+
+
+def test_the_echo_of_what_a_pass_wrote_is_no_news():
+    queue, done, passes = Queue(), threading.Event(), []
+    other = Key("Kind", "ns", "other")
+
+    class Writes:
+        def reconcile(self, _namespace, name):
+            passes.append(name)
+            if name == other.name:
+                done.set()
+            else:
+                queue.tell(KEY, "2")
+                queue.add(other)
+            return Next(None, settled="2")
+
+    workers = Workers(queue, {"Kind": Writes()})
+    workers.start(1)
+    queue.tell(KEY, "1")
+    assert done.wait(30)
+    assert workers.stop(30)
+    assert passes == [KEY.name, other.name]

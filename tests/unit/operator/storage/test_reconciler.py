@@ -166,7 +166,18 @@ def test_nothing_is_written_where_nothing_changed(cluster):
     cluster.side.reconcile("ns", "m")
     assert cluster.writes == []
     told = cluster.objects[MIGRATION]["status"]
-    assert (told["phase"], cluster.side.reconcile("ns", "m")) == ("Refused", 30.0)
+    assert (told["phase"], cluster.side.reconcile("ns", "m").after) == ("Refused", 30.0)
+
+
+def test_a_pass_settles_what_leaves_it_nothing_to_do(cluster):
+    def version():
+        return cluster.objects[MIGRATION]["metadata"]["resourceVersion"]
+
+    assert cluster.side.reconcile("ns", "m").settled is None, "an action's effect is looked at"
+    assert cluster.side.reconcile("ns", "m").settled is None, "what was recorded is looked at"
+    assert cluster.side.reconcile("ns", "m").settled == version()
+    del cluster.objects[MIGRATION]
+    assert cluster.side.reconcile("ns", "m").settled is None
 
 
 def test_the_claim_then_the_switch_each_seen_before_the_next(ready):
@@ -217,7 +228,7 @@ def test_a_status_of_an_older_look_is_not_written(ready, monkeypatch):
 
 def test_an_object_that_is_gone_is_nothing_to_do(cluster):
     del cluster.objects[MIGRATION]
-    assert cluster.side.reconcile("ns", "m") is None
+    assert cluster.side.reconcile("ns", "m").after is None
     assert cluster.writes == []
 
 
@@ -283,7 +294,7 @@ def test_a_launcher_that_has_the_source_keeps_it(moved):
         "spec": {"volumes": [volume]},
         "status": {"phase": "Running"},
     }
-    assert moved.side.reconcile("ns", "m") == 30
+    assert moved.side.reconcile("ns", "m").after == 30
     assert not [write for write in moved.writes if write[0] == "DELETE"]
     told = {item["type"]: item for item in moved.objects[MIGRATION]["status"]["conditions"]}
     assert told["SourceDeleted"]["reason"] == "SourceClaimInUse"
@@ -303,7 +314,7 @@ def test_nothing_is_deleted_on_the_strength_of_not_knowing(moved, away):
 
 def test_a_source_whose_uid_was_not_recorded_is_not_judged(moved):
     del moved.objects[MIGRATION]["status"]["sourceClaimUID"]
-    assert moved.side.reconcile("ns", "m") is None
+    assert moved.side.reconcile("ns", "m").after is None
     told = {item["type"] for item in moved.objects[MIGRATION]["status"]["conditions"]}
     assert "SourceDeleted" not in told
 
