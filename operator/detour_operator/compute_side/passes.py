@@ -4,6 +4,7 @@ import dataclasses
 import logging
 import time
 from collections.abc import Callable
+from typing import Any
 
 from detour_crds.conditions import SwitchCondition, is_true, stamped
 from detour_crds.serialise import serialise
@@ -19,7 +20,7 @@ from detour_operator.compute_side.gather import Documents, Gather
 from detour_operator.compute_side.observation import Observation
 from detour_operator.compute_side.step import Step
 from detour_operator.errors import Conflict, ReasonedError
-from detour_operator.reconcile.publishing import is_only_told, status_patch, turned
+from detour_operator.reconcile.publishing import Words, is_only_told, status_patch, turned
 from detour_operator.reconcile.workers import Next, Reconciler
 from detour_operator.settings import Settings
 
@@ -50,6 +51,7 @@ class ComputeSide:
         self._settings = settings
         self._gather = Gather(api, settings, clock)
         self._events = events.Events(api)
+        self._words = Words(clock)
         self._now = now
 
     def reconcile(self, namespace: str, name: str) -> Next:
@@ -64,10 +66,15 @@ class ComputeSide:
         self._act(seen, decision, documents)
         if decision.changes_switch:
             return Next(decision.after)
-        now = self._publish(found, decision)
-        told = is_only_told(found.raw.get("status") or {}, now.raw.get("status") or {}, TOLD)
+        before = found.raw.get("status") or {}
+        after = {**before, **self._status(found, decision)}
+        told = is_only_told(before, after, TOLD)
+        wait = self._words.wait(found.meta.uid) if told and after != before else 0.0
+        if not wait:
+            found = self._publish(found, decision)
         settled = told and not decision.actions
-        return Next(decision.after, now.meta.resource_version if settled else None)
+        version = found.meta.resource_version if settled else None
+        return Next(decision.after, version).within(wait)
 
     def _look_again(self, found: FoundSwitch) -> None:
         """See that the switch is as it was when everything else was read.
@@ -98,18 +105,22 @@ class ComputeSide:
         So an order never follows from a position, or from a report of the node agent, that is not
         so any more.
         """
-        before = found.status.conditions
+        patch = status_patch(found.raw.get("status"), self._status(found, decision), OWNED)
+        raw = stored.patch_status(self._api, ATTACHMENT_SWITCHES, found.meta, patch, ordered=True)
+        self._tell(found, decision)
+        if raw is None:
+            return found
+        self._words.written(found.meta.uid)
+        return switches.read(raw)
+
+    def _status(self, found: FoundSwitch, decision: Decision) -> dict[str, Any]:
         conditions = stamped(
-            before,
+            found.status.conditions,
             decision.status.conditions,
             now=self._now(),
             generation=found.meta.generation,
         )
-        after = serialise(dataclasses.replace(decision.status, conditions=conditions))
-        patch = status_patch(found.raw.get("status"), after, OWNED)
-        raw = stored.patch_status(self._api, ATTACHMENT_SWITCHES, found.meta, patch, ordered=True)
-        self._tell(found, decision)
-        return found if raw is None else switches.read(raw)
+        return serialise(dataclasses.replace(decision.status, conditions=conditions))
 
     def _tell(self, found: FoundSwitch, decision: Decision) -> None:
         pressed = [reason for reason, _ in PRESSED.values()]

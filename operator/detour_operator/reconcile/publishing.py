@@ -1,10 +1,17 @@
-"""What of a status is written: only what changed, and only the fields the writer owns."""
+"""What of a status is written, and when: only what changed, and words alone not too often."""
 
-from collections.abc import Collection, Iterable, Mapping
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from detour_crds.conditions import Condition
 from detour_crds.serialise import merge_patch
+
+WORDS_SECONDS = 1.0
+SUMMARIES = ("Ready", "Reconciling")
+"""Conditions that say in a word what is being done. While an object is under way no decision
+rests on that word; it is at its end by a field that counts."""
 
 
 def status_patch(
@@ -32,7 +39,7 @@ def is_only_told(
         before: one status.
         after: the other.
         told: the top-level fields that are there to be read by people only; of the conditions
-            the messages are.
+            the messages are, and the reasons of those that sum up what happens.
     """
     fields = ({*before, *after}) - {*told, "conditions"}
     same = all(before.get(name) == after.get(name) for name in fields)
@@ -40,8 +47,37 @@ def is_only_told(
 
 
 def _turns(status: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    conditions = status.get("conditions") or []
-    return {item["type"]: (item["status"], item["reason"]) for item in conditions}
+    return {
+        item["type"]: (item["status"], "" if item["type"] in SUMMARIES else item["reason"])
+        for item in status.get("conditions") or []
+    }
+
+
+class Words:
+    """Has words wait where the object was written just now.
+
+    Those of a step that takes a tenth of a second would wake both sides and the node agent, and
+    be replaced before anybody has read them.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._written: dict[str, float] = {}
+        self._mutex = threading.Lock()
+
+    def wait(self, uid: str) -> float:
+        """Seconds until words about the object may be written; 0 for now."""
+        with self._mutex:
+            at = self._written.get(uid)
+        return 0.0 if at is None else max(0.0, at + WORDS_SECONDS - self._clock())
+
+    def written(self, uid: str) -> None:
+        """The object's status was written."""
+        now = self._clock()
+        with self._mutex:
+            recent = self._written.items()
+            self._written = {other: at for other, at in recent if at > now - WORDS_SECONDS}
+            self._written[uid] = now
 
 
 def turned(before: Iterable[Condition], after: Iterable[Condition]) -> tuple[Condition, ...]:

@@ -30,6 +30,13 @@ class Next:
     after: float | None
     settled: str | None = None
 
+    def within(self, seconds: float) -> "Next":
+        """The same, but no later than after that many seconds; 0 for no limit."""
+        if not seconds:
+            return self
+        after = seconds if self.after is None else min(self.after, seconds)
+        return dataclasses.replace(self, after=after)
+
 
 class Reconciler(Protocol):
     """One side of the contract."""

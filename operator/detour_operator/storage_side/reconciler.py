@@ -1,11 +1,15 @@
 """One pass for one migration: gather, decide, publish, act."""
 
+import time
+from collections.abc import Callable
+
+from detour_crds.serialise import serialise
 from detour_crds.volume_migration import VolumeMigrationStatus
 from detour_operator.adapters import migrations
 from detour_operator.adapters.client import Api
 from detour_operator.adapters.events import Events
 from detour_operator.adapters.migrations import FoundMigration
-from detour_operator.reconcile.publishing import is_only_told
+from detour_operator.reconcile.publishing import Words, is_only_told
 from detour_operator.reconcile.workers import Next
 from detour_operator.settings import Settings
 from detour_operator.storage_side import status
@@ -15,17 +19,20 @@ from detour_operator.storage_side.gather import Progress, gather
 from detour_operator.storage_side.news import news
 
 TOLD = ("observedGeneration", "progress", "overlay", "pauses")
-"""What of the status no later pass rests on."""
+"""What of the status no later pass rests on, beside the words of the conditions."""
 
 
 class StorageSide:
-    """The storage side's reconciler. It remembers nothing but when it read which log last."""
+    """The storage side's reconciler. It remembers only when it last read a log, or wrote."""
 
-    def __init__(self, api: Api, settings: Settings) -> None:
+    def __init__(
+        self, api: Api, settings: Settings, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._api = api
         self._settings = settings
         self._events = Events(api)
         self._progress = Progress(api)
+        self._words = Words(clock)
 
     def reconcile(self, namespace: str, name: str) -> Next:
         """Make one pass."""
@@ -35,15 +42,21 @@ class StorageSide:
         seen = gather(self._api, found, self._progress, self._settings.limits)
         decision = decide(seen)
         # What is recorded is durable before anything is done on the strength of it.
-        now = self._publish(found, status.status(seen, decision))
+        after = status.status(seen, decision)
+        told = is_only_told(found.raw.get("status") or {}, serialise(after), TOLD)
+        wait = self._words.wait(found.meta.uid) if told and after != found.status else 0.0
+        if not wait:
+            found = self._publish(found, after)
         for action in decision.actions:
-            apply(self._api, self._settings, now, action)
-        told = is_only_told(found.raw.get("status") or {}, now.raw.get("status") or {}, TOLD)
+            apply(self._api, self._settings, found, action)
         settled = told and not decision.actions
-        return Next(decision.after, now.meta.resource_version if settled else None)
+        version = found.meta.resource_version if settled else None
+        return Next(decision.after, version).within(wait)
 
     def _publish(self, found: FoundMigration, after: VolumeMigrationStatus) -> FoundMigration:
         published = migrations.publish(self._api, found, after)
+        if published is not found:
+            self._words.written(found.meta.uid)
         for item in news(found.status.conditions, after.conditions):
             self._events.emit(published.raw, item.reason, item.message, warning=item.warning)
         return published

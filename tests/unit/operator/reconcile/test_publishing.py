@@ -3,7 +3,13 @@
 import pytest
 
 from detour_crds.conditions import Condition, Status
-from detour_operator.reconcile.publishing import is_only_told, status_patch, turned
+from detour_operator.reconcile.publishing import (
+    WORDS_SECONDS,
+    Words,
+    is_only_told,
+    status_patch,
+    turned,
+)
 
 OWNED = ("position", "compute")
 
@@ -44,24 +50,43 @@ def test_what_turned():
     assert turned([], [one(Status.FALSE)]) == (one(Status.FALSE),)
 
 
+def conditions(*given):
+    names = ("type", "status", "reason", "message")
+    return {"conditions": [dict(zip(names, one, strict=True)) for one in given]}
+
+
+READY, COPIED = ("Ready", "False", "Because", ""), ("Copied", "False", "Copying", "")
+BEFORE = {"phase": "Copying", **conditions(READY, COPIED)}
+
+
 @pytest.mark.parametrize(
     ("after", "only"),
     [
         pytest.param({}, True, id="nothing"),
         pytest.param({"progress": {"bytes": 2}}, True, id="a field for people"),
-        pytest.param({"conditions": [["Ready", "False", "Because", "other"]]}, True, id="words"),
-        pytest.param({"conditions": [["Ready", "True", "Because", ""]]}, False, id="a status"),
-        pytest.param({"conditions": [["Ready", "False", "Other", ""]]}, False, id="a reason"),
-        pytest.param({"conditions": []}, False, id="a condition less"),
+        pytest.param(conditions(("Ready", "False", "Because", "other"), COPIED), True, id="words"),
+        pytest.param(conditions(("Ready", "True", "Because", ""), COPIED), False, id="a status"),
+        pytest.param(conditions(("Ready", "False", "Other", ""), COPIED), True, id="a summary"),
+        pytest.param(conditions(READY, ("Copied", "False", "Failed", "")), False, id="a reason"),
+        pytest.param(conditions(READY), False, id="a condition less"),
         pytest.param({"position": "Frozen"}, False, id="a field that counts"),
         pytest.param({"phase": None}, False, id="a field less"),
     ],
 )
 def test_whether_a_pass_may_rest_on_what_changed(after, only):
-    def status(changes):
-        found = {"phase": "Copying", "conditions": [["Ready", "False", "Because", ""]], **changes}
-        names = ("type", "status", "reason", "message")
-        listed = [dict(zip(names, one, strict=True)) for one in found["conditions"]]
-        return {name: value for name, value in found.items() if value} | {"conditions": listed}
+    assert is_only_told(BEFORE, {**BEFORE, **after}, ("progress",)) is only
 
-    assert is_only_told(status({}), status(after), ("progress",)) is only
+
+def test_words_wait_where_the_object_was_written_just_now():
+    now = [0.0]
+    words = Words(clock=lambda: now[0])
+    assert words.wait("a") == 0.0
+    words.written("a")
+    assert (words.wait("a"), words.wait("b")) == (WORDS_SECONDS, 0.0)
+    now[0] = 0.75
+    words.written("b")
+    assert words.wait("a") == 0.25
+    now[0] = 1.0
+    assert words.wait("a") == 0.0
+    words.written("c")
+    assert words._written.keys() == {"b", "c"}, "what is long ago is forgotten"

@@ -9,6 +9,7 @@ from detour_crds.names import MIGRATION_FINALIZER
 from detour_crds.serialise import merge_patch
 from detour_operator import errors, storage_side
 from detour_operator.settings import Settings
+from detour_operator.storage_side.reconciler import StorageSide
 from unit.operator.api_server import serving, status
 
 SETTINGS = Settings(namespace="detour", pod_name="pod", copier_image="image")
@@ -192,6 +193,24 @@ def test_the_claim_then_the_switch_each_seen_before_the_next(ready):
     switch = ready.objects[SWITCH]
     assert switch["spec"]["position"] == "Frozen"
     assert [owner["uid"] for owner in switch["metadata"]["ownerReferences"]] == ["11112222"]
+
+
+def test_words_alone_wait_for_a_second(ready):
+    now = [0.0]
+    side = StorageSide(ready.side._api, SETTINGS, clock=lambda: now[0])
+    side.reconcile("ns", "m")
+    side.reconcile("ns", "m")
+    ready.writes.clear()
+    told = {"type": "Ready", "status": "False", "reason": "Holding", "message": "a pod is made"}
+    ready.objects[SWITCH]["status"] = {"conditions": [told]}
+    early = side.reconcile("ns", "m")
+    assert (ready.writes, early.after) == ([], 1.0)
+    now[0] = 1.0
+    side.reconcile("ns", "m")
+    assert ready.written() == [("PATCH", f"{MIGRATION}/status")]
+    conditions = ready.objects[MIGRATION]["status"]["conditions"]
+    (words,) = [item["message"] for item in conditions if item["type"] == "Ready"]
+    assert words == "a pod is made"
 
 
 @pytest.mark.parametrize(
