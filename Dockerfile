@@ -16,6 +16,7 @@ COPY crds/detour_crds crds/detour_crds
 COPY operator/detour_operator operator/detour_operator
 COPY node-agent/detour_agent node-agent/detour_agent
 COPY copier/detour_copier copier/detour_copier
+COPY kubectl-plugin/detour_kubectl kubectl-plugin/detour_kubectl
 RUN /build/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /wheel .
 
 # Each environment is made where it will stand, so that its scripts and links fit; pip stays behind.

@@ -6,13 +6,13 @@ SHELL := /bin/bash
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
-SOURCES := operator:node-agent:copier:crds
+SOURCES := operator:node-agent:copier:crds:kubectl-plugin
 export PYTHONPATH := tests:$(SOURCES)
 # The Kubernetes client and the cluster's helpers must not pick up a kubeconfig that was not named.
 PROVIDER ?=
 export PROVIDER
 CLUSTER := $(PYTHON) -m cluster
-SCRIPTS := .ci/run $(shell git ls-files "*.sh") tests/guest/init
+SCRIPTS := .ci/run $(shell git ls-files "*.sh") tests/guest/init kubectl-plugin/krew/kubectl-detour
 GO := tests/gitops/health tests/storage/csi/driver
 HELM := $(or $(DETOUR_CACHE),.cache)/bin/helm
 # Which end-to-end tests to run: a pytest expression, as in `make e2e ONLY=live_move`.
@@ -112,12 +112,34 @@ bench: $(if $(filter copier,$(BENCH)),$(VENV)/ready packages,cluster-up) ## Meas
 states: $(VENV)/ready ## Draw the tables and diagrams of docs/states.md from the code
 	$(PYTHON) -m unit.states
 
+.PHONY: reasons
+reasons: $(VENV)/ready ## Take the reasons of docs/when-things-go-wrong.md into the kubectl plugin
+	$(PYTHON) -m unit.kubectl_plugin.reasons_page
+
+# Where releases are published: the manifest names the archive below it.
+RELEASES ?=
+.PHONY: krew
+krew: ## Make the krew archive of the kubectl plugin and its manifest in dist (RELEASES=https://...)
+	@test -n "$(RELEASES)" || { echo "name where releases are published: make krew RELEASES=https://..." >&2; exit 2; }
+	rm -rf build/krew && mkdir -p build/krew/archive dist
+	python3 -m venv build/krew/venv
+	build/krew/venv/bin/pip install --quiet --require-hashes -r requirements/build.txt
+	build/krew/venv/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir build/krew/archive .
+	cp LICENSE kubectl-plugin/krew/kubectl-detour build/krew/archive
+	cp requirements/kubectl.txt build/krew/archive/requirements.txt
+	tar --create --gzip --file dist/kubectl-detour.tar.gz --directory build/krew/archive --sort=name --owner=0 --group=0 --numeric-owner .
+	version=$$(basename build/krew/archive/detour-*.whl | cut -d - -f 2); \
+	sha256=$$(sha256sum dist/kubectl-detour.tar.gz | cut -d ' ' -f 1); \
+	sed -e "s|@VERSION@|$$version|; s|@SHA256@|$$sha256|; s|@RELEASES@|$(RELEASES)|" \
+	    -e "s|@URI@|$(RELEASES)/download/v$$version/kubectl-detour.tar.gz|" kubectl-plugin/krew/detour.yaml > dist/detour.yaml
+
 .PHONY: requirements
 requirements: $(VENV)/ready ## Lock the dependencies anew
 	$(VENV)/bin/pip install --quiet uv
 	$(VENV)/bin/uv pip compile -q $(LOCK) pyproject.toml --group dev -o requirements/dev.txt
 	$(VENV)/bin/uv pip compile -q $(LOCK) pyproject.toml --extra operator -o requirements/operator.txt
 	$(VENV)/bin/uv pip compile -q $(LOCK) requirements/agent.in -o requirements/agent.txt
+	$(VENV)/bin/uv pip compile -q $(LOCK) pyproject.toml --extra kubectl -o requirements/kubectl.txt
 	$(VENV)/bin/uv pip compile -q $(LOCK) requirements/build.in -o requirements/build.txt
 LOCK := --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade
 
