@@ -102,9 +102,12 @@ def agents(
     if found is None:
         return _not_installed("node agents", f"no DaemonSet detour-node-agent in {namespace}")
     wanted, ready = sorted(nodes), set(ready_on)
+    if not wanted:
+        hint = "is KubeVirt's virt-handler running? It labels nodes kubevirt.io/schedulable=true"
+        return _warning("node agents", "no node runs VMs", hint)
     without = [node for node in wanted if node not in ready]
     if not without:
-        return _ok("node agents", f"ready on all {len(wanted)} nodes that run VMs")
+        return _ok("node agents", f"ready on each node that runs VMs ({len(wanted)})")
     detail = f"not ready on {', '.join(without)}"
     look = f"kubectl -n {namespace} get pods -o wide -l app.kubernetes.io/component=node-agent"
     return _bad("node agents", f"{detail}: disks of VMs there cannot be moved", look)

@@ -94,6 +94,8 @@ def _next_step(migration: Migration, stands: Outcome, found: tuple[Told, ...]) -
         return _after(migration)
     if stands is Outcome.CANCELLED:
         return "nothing: the disk is on its source claim. To move it after all: `move` again"
+    if not found:
+        return "kubectl detour doctor"
     if stands is Outcome.RUNNING:
         return "nothing: Detour goes on by itself"
     return "the message above says it"

@@ -15,7 +15,7 @@ from detour_kubectl.port import EVENTS, PODS, Cluster, Json
 
 T = TypeVar("T")
 
-MOST_EVENTS: Final = 10
+MOST_EVENTS: Final = 20
 MOST_LINES: Final = 12
 READ_LINES: Final = 2000
 OPERATOR: Final = "app.kubernetes.io/name=detour,app.kubernetes.io/component=operator"

@@ -20,6 +20,7 @@ class Memory:
         self.kubernetes = "v1.36.0"
         self.failures = []
         self.asked = []
+        self.patched = lambda: None
         self._numbers = itertools.count(1)
 
     def add(self, kind, *objects):
@@ -67,6 +68,7 @@ class Memory:
         if found is None:
             return None
         found["spec"].update(patch["spec"])
+        self.patched()
         return copy.deepcopy(found)
 
     def delete(self, kind, namespace, name):

@@ -12,7 +12,6 @@ from detour_kubectl.domain.rights import RIGHTS
 from detour_kubectl.errors import UnreachableError
 from detour_kubectl.port import (
     BINDINGS,
-    DAEMON_SETS,
     DEPLOYMENTS,
     INSTANCES,
     KUBEVIRTS,
@@ -22,23 +21,11 @@ from detour_kubectl.port import (
     PODS,
     POLICIES,
 )
-from unit.kubectl_plugin import objects
+from unit.kubectl_plugin import healthy, objects
 
 ROOT = pathlib.Path(__file__).parents[3]
 TEMPLATES = ROOT / "charts" / "detour" / "templates" / "lock"
-DETOUR = "detour-system"
-OURS = "0.1.0"
-
-
-def kubevirt(version="v1.8.4", phase="Deployed"):
-    status = {"observedKubeVirtVersion": version, "phase": phase}
-    return {"metadata": {"name": "kubevirt", "namespace": "kubevirt"}, "status": status}
-
-
-def deployment(ready=2, label=None):
-    labels = {"app.kubernetes.io/version": label or OURS}
-    meta = {"name": "detour-operator", "namespace": DETOUR, "labels": labels}
-    return {"metadata": meta, "spec": {"replicas": 2}, "status": {"readyReplicas": ready}}
+OURS = healthy.VERSION
 
 
 @pytest.fixture(autouse=True)
@@ -48,19 +35,8 @@ def _installed(monkeypatch):
 
 @pytest.fixture
 def well(cluster):
-    """A cluster on which everything is as it should be."""
-    cluster.add(KUBEVIRTS, kubevirt())
-    cluster.add(DEPLOYMENTS, deployment())
-    cluster.add(DAEMON_SETS, {"metadata": {"name": "detour-node-agent", "namespace": DETOUR}})
-    cluster.add(NODES, {"metadata": {"name": "node-1", "labels": {SCHEDULABLE: "true"}}})
-    cluster.add(NODES, {"metadata": {"name": "control", "labels": {}}})
-    cluster.add(PODS, objects.pod("agent-1", "node-agent"))
-    cluster.add(POLICIES, *objects.POLICIES)
-    cluster.add(BINDINGS, *objects.BINDINGS)
+    healthy.make(cluster)
     return cluster
-
-
-SCHEDULABLE = "kubevirt.io/schedulable"
 
 
 def findings(done):
@@ -79,8 +55,8 @@ def broken(cluster, what):
     changes = {
         "Kubernetes": lambda: setattr(cluster, "kubernetes", "v1.31.4"),
         "CRDs": lambda: setattr(cluster, "served", frozenset({"attachmentswitches"})),
-        "KubeVirt": lambda: cluster.add(KUBEVIRTS, kubevirt("v1.7.9")),
-        "operator": lambda: cluster.add(DEPLOYMENTS, deployment(ready=0)),
+        "KubeVirt": lambda: cluster.add(KUBEVIRTS, healthy.kubevirt("v1.7.9")),
+        "operator": lambda: cluster.add(DEPLOYMENTS, healthy.deployment(ready=0)),
         "node agents": lambda: cluster.add(
             PODS, objects.pod("agent-1", "node-agent", ready="False")
         ),
@@ -114,6 +90,12 @@ def test_each_thing_that_keeps_disks_from_moving_is_found(well, run, what, words
     assert json.loads(done.stdout)["ready"] is False
 
 
+def test_a_cluster_on_which_no_node_runs_machines_is_no_good_sign(well, run):
+    del well.objects["nodes", None, "node-1"]
+    found = findings(run("doctor", "-o", "json"))["node agents"]
+    assert (found["health"], found["detail"]) == ("warning", "no node runs VMs")
+
+
 def test_what_is_not_installed_at_all(cluster, run):
     cluster.served = frozenset()
     found = findings(run("doctor", "-o", "json"))
@@ -144,7 +126,7 @@ def test_a_right_that_only_makes_explain_say_less_is_a_warning(well, run):
 def test_old_launchers_and_other_versions_are_warnings(well, run):
     label = {"kubevirt.io/outdatedLauncherImage": ""}
     well.add(INSTANCES, {"metadata": {"name": "old", "namespace": "vms", "labels": label}})
-    well.add(DEPLOYMENTS, deployment(label="7.1.0"))
+    well.add(DEPLOYMENTS, healthy.deployment(label="7.1.0"))
     done = run("doctor")
     assert done.exit_code == 0
     assert "older than KubeVirt: old" in done.stdout

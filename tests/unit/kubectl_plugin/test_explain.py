@@ -134,7 +134,9 @@ def test_what_detour_has_not_looked_at_yet(cluster, run):
     item = objects.migration("move")
     del item["status"]
     cluster.add(MIGRATIONS, item)
-    assert "is its operator running? `kubectl detour doctor`" in run("explain", "move").stdout
+    told = run("explain", "move").stdout
+    assert "is its operator running? `kubectl detour doctor`" in told
+    assert "Next step: kubectl detour doctor" in told
 
 
 class TestEvidence:
