@@ -48,7 +48,7 @@ packages:
 	tests/cluster/setup.sh
 
 # These ask an API server, Helm, a Go program and the CRDs: `make lint` runs them.
-CHECKED := tests/unit/crds tests/unit/chart tests/unit/gitops tests/unit/vendor
+CHECKED := tests/unit/crds tests/unit/chart tests/unit/gitops tests/unit/vendor tests/unit/kubectl_api
 
 .PHONY: unit
 unit: $(VENV)/ready packages ## Run the tests that need neither root nor a cluster (half a minute once the tools are built; exhaustive ones: make model)
