@@ -20,6 +20,8 @@ from detour_kubectl.errors import (
 from detour_kubectl.port import Kind
 
 BUSY = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
+BY_POLICY = "ValidatingAdmissionPolicy"
+"""In the message of a refusal that has the same status and is no matter of permissions."""
 LOG_IN = (
     "the kubeconfig's user is not known to the cluster, or the token has expired: log in again,"
     " or choose another context with --context"
@@ -57,7 +59,7 @@ def from_answer(
     if status in BUSY or not HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
         hint = "nothing was changed as far as is known: try again in a moment"
         return UnreachableError(f"the cluster does not answer (HTTP {status}): {message}", hint)
-    if status == HTTPStatus.FORBIDDEN:
+    if status == HTTPStatus.FORBIDDEN and BY_POLICY not in message:
         return _forbidden(kind, verb, where, message)
     if status == HTTPStatus.NOT_FOUND:
         return _not_found(kind, message)
@@ -85,8 +87,6 @@ def _forbidden(kind: Kind, verb: str, where: str, message: str) -> PluginError:
     hint = f"ask an administrator for it (`{asked}`); `kubectl detour doctor` lists what is needed"
     if kind.group == names.GROUP:
         hint += "; the chart adds Detour's rights to the roles view and edit"
-    if "ValidatingAdmissionPolicy" in message:
-        hint = "a policy of the cluster refuses it, and its message says why"
     return NotAllowedError(f"you may not {verb} {kind.plural}{group}{where}: {message}", hint)
 
 

@@ -1,7 +1,8 @@
 """A VolumeMigration, with its AttachmentSwitch if that is known, and how it stands."""
 
+import contextlib
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -39,7 +40,6 @@ class Migration:
     name: str
     uid: str
     created: str
-    deleting: bool
     spec: VolumeMigrationSpec
     status: VolumeMigrationStatus
     switch: AttachmentSwitchStatus | None = None
@@ -61,20 +61,38 @@ def read(raw: Mapping[str, Any], switch: Mapping[str, Any] | None = None) -> Mig
         PluginError: it has values that this version of the plugin does not know.
     """
     meta = raw["metadata"]
-    try:
-        return Migration(
+    with _known(f"VolumeMigration {meta['name']}"):
+        found = Migration(
             namespace=meta["namespace"],
             name=meta["name"],
             uid=meta["uid"],
             created=meta.get("creationTimestamp", ""),
-            deleting="deletionTimestamp" in meta,
             spec=parse(VolumeMigrationSpec, raw.get("spec")),
             status=parse(VolumeMigrationStatus, raw.get("status")),
-            switch=None if switch is None else parse(AttachmentSwitchStatus, switch.get("status")),
         )
+    return beside(found, switch)
+
+
+def beside(migration: Migration, switch: Mapping[str, Any] | None) -> Migration:
+    """The migration with the switch that was read from the API's JSON.
+
+    Raises:
+        PluginError: as of :func:`read`.
+    """
+    if switch is None:
+        return migration
+    with _known(f"AttachmentSwitch {migration.name}"):
+        status = parse(AttachmentSwitchStatus, switch.get("status"))
+    return dataclasses.replace(migration, switch=status)
+
+
+@contextlib.contextmanager
+def _known(what: str) -> Iterator[None]:
+    try:
+        yield
     except (TypeError, ValueError) as error:
         raise PluginError(
-            f"VolumeMigration {meta['name']} cannot be read: {error}",
+            f"{what} cannot be read: {error}",
             "the cluster's Detour is newer than this plugin: `kubectl detour version` shows both;"
             " install the plugin of the cluster's version",
         ) from error

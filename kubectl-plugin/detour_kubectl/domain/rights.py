@@ -36,8 +36,13 @@ IN_NAMESPACE: Final = (
     Right(verb="delete", kind=port.MIGRATIONS, commands="move --dry-run, doctor VM"),
     Right(verb="get", kind=port.SWITCHES, commands="status, explain", needed=False),
     Right(verb="get", kind=port.MACHINES, commands="move without --volume, doctor VM"),
+    Right(verb="list", kind=port.MACHINES, commands="doctor --all", needed=False),
+    Right(verb="get", kind=port.INSTANCES, commands="move --dry-run, doctor VM"),
+    Right(verb="list", kind=port.INSTANCES, commands="doctor", needed=False),
     Right(verb="list", kind=port.CLAIMS, commands="move without --name", needed=False),
     Right(verb="list", kind=port.EVENTS, commands="explain", needed=False),
+    Right(verb="list", kind=port.PODS, commands="explain", needed=False),
+    Right(verb="get", kind=port.PODS, subresource="log", commands="explain", needed=False),
 )
 OF_DETOUR: Final = (
     Right(verb="list", kind=port.PODS, commands="explain", needed=False, of_detour=True),

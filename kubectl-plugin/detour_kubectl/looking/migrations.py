@@ -28,11 +28,11 @@ def several(cluster: Cluster, namespace: str | None) -> tuple[Migration, ...]:
 
 
 def with_switch(cluster: Cluster, migration: Migration) -> Migration:
-    """The same migration, read anew with its switch; as it was if it has gone."""
-    raw = cluster.get(MIGRATIONS, migration.namespace, migration.name)
-    if raw is None:
+    """The same migration with its switch, which none that has ended needs."""
+    if migrations.has_ended(migration):
         return migration
-    return migrations.read(raw, switch(cluster, migration.namespace, migration.name))
+    found = switch(cluster, migration.namespace, migration.name)
+    return migrations.beside(migration, found)
 
 
 def switch(cluster: Cluster, namespace: str, name: str) -> Json | None:

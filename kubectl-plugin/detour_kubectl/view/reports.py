@@ -10,6 +10,7 @@ from detour_kubectl.domain import migrations, texts
 from detour_kubectl.domain.health import Finding, Health
 from detour_kubectl.domain.migrations import Migration
 from detour_kubectl.domain.reasons import NOTHING_TO_DO
+from detour_kubectl.domain.stages import active, stages
 from detour_kubectl.domain.story import Explanation
 from detour_kubectl.domain.verdicts import Judgement, Verdict
 from detour_kubectl.view import words
@@ -75,7 +76,11 @@ def explanation(terminal: Terminal, found: Explanation) -> None:
         (words.title(migration), "bold"), "  ", (words.phase(migration), words.style(migration))
     )
     terminal.out.print(head, soft_wrap=True)
-    for item in found.told or ():
+    here, fill = active(stages(migration)), words.overlay(migration)
+    if here is not None and words.progress(here):
+        overlay = f"  overlay {fill}" if fill else ""
+        terminal.line(f"  {here.name.value}  {words.progress(here)}{overlay}".rstrip())
+    for item in found.told:
         terminal.line()
         terminal.line(f"{item.condition.reason} ({item.condition.type})", "bold")
         terminal.line(f"  {item.condition.message}" if item.condition.message else "  -")

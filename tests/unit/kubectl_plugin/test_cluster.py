@@ -120,9 +120,9 @@ def test_kinds_and_version_are_discovered(asked):
         ),
         (
             status(403, "Forbidden", "ValidatingAdmissionPolicy 'p' denied request: because"),
-            NotAllowedError,
+            RefusedError,
             "denied request: because",
-            "a policy of the cluster",
+            "the policy",
         ),
         (status(401, "Unauthorized", "Unauthorized"), NotAllowedError, "who asks", "log in again"),
         (status(409, "AlreadyExists", "m already exists"), RefusedError, "m already", "--name"),

@@ -92,6 +92,13 @@ def test_a_refusal_is_explained_in_the_words_of_the_page(cluster, run):
     assert "docs/when-things-go-wrong.md#refused-nothing-was-changed" in done.stdout
 
 
+def test_how_far_it_is_stands_above_the_reasons(cluster, run):
+    cluster.add(MIGRATIONS, objects.copying("move"))
+    second = run("explain", "move").stdout.splitlines()[1]
+    assert "copy  25%  64 MiB of 256 MiB" in second
+    assert "overlay 12 MiB of 5.0 GiB (0%)" in second
+
+
 def test_a_failed_copy_is_explained_twice_over(cluster, run):
     cluster.add(MIGRATIONS, objects.failed("move"))
     told = run("explain", "move").stdout
