@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 from typing_extensions import override
 
-from detour_kubectl.errors import PluginError
+from detour_kubectl.errors import InterruptedWatchError, PluginError
 from detour_kubectl.port import Clock, Cluster
 from detour_kubectl.view.terminal import Terminal
 
@@ -47,6 +47,8 @@ class Commands(click.Group):
         except PluginError as error:
             Terminal().problem(error.message, error.hint)
             ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            ctx.exit(InterruptedWatchError.exit_code)
 
 
 def version() -> str:

@@ -56,10 +56,10 @@ def _bars(migration: Migration, stages: tuple[Stage, ...]) -> Table:
         name, told = Text(stage.name.value, style=style), Text(words.progress(stage))
         grid.add_row(Text(f" {mark}", style=style), name, bar, told)
     fill = migration.status.overlay
-    if fill is not None and fill.bytes is not None and fill.limit_bytes:
-        percent = texts.share(fill.bytes, fill.limit_bytes)
+    told = Text(words.overlay(migration))
+    if told and fill is not None:
+        percent = texts.share(fill.bytes or 0, fill.limit_bytes or 0)
         style = "red" if percent >= NEAR_FULL else "blue"
-        told = Text(words.overlay(migration))
         grid.add_row(Text("  "), Text("overlay", style=style), _bar(percent, style), told)
     return grid
 

@@ -57,9 +57,9 @@ def progress(stage: Stage) -> str:
 
 
 def overlay(migration: Migration) -> str:
-    """How full the overlay is; empty where there is none."""
+    """How full the overlay is; empty where there is none, or none any more."""
     found = migration.status.overlay
-    if found is None or found.bytes is None:
+    if found is None or found.bytes is None or migrations.has_ended(migration):
         return ""
     if not found.limit_bytes:
         return texts.size(found.bytes)
@@ -86,7 +86,7 @@ def line(migration: Migration, stages: tuple[Stage, ...]) -> str:
     parts = [migration.name, phase(migration)]
     if here is not None:
         parts.append(f"{here.name.value} {progress(here)}".strip())
-    if fill and not migrations.has_ended(migration):
+    if fill:
         parts.append(f"overlay {fill}")
     return "  ".join(parts) + f"  {migrations.message(migration)}"
 

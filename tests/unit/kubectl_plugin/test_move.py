@@ -234,6 +234,14 @@ class TestDryRun:
         assert "to do: ask for copy.method: Hypervisor" in done.stdout
         assert not [key for key in cluster.objects if key[0] == MIGRATIONS.plural]
 
+    def test_one_that_is_interrupted_leaves_nothing_as_well(self, cluster, clock, run):
+        def interrupt():
+            raise KeyboardInterrupt
+
+        clock.steps = [interrupt]
+        assert run(*TO_FAST, "--dry-run").exit_code == 130
+        assert not [key for key in cluster.objects if key[0] == MIGRATIONS.plural]
+
     def test_no_answer_in_time_is_not_a_refusal(self, cluster, run):
         done = run(*TO_FAST, "--dry-run", "--timeout", "3s")
         assert done.exit_code == 8

@@ -77,6 +77,11 @@ def test_status_of_one_shows_it_when_it_has_ended_too(cluster, run):
     assert "nothing is being moved" in run("status").stderr
 
 
+def test_an_overlay_that_has_gone_is_not_shown(cluster, run):
+    cluster.add(MIGRATIONS, objects.succeeded("move", overlay={"bytes": 1, "limitBytes": 2}))
+    assert "overlay" not in run("status", "move").stdout
+
+
 def test_status_of_what_is_not_there(run):
     done = run("status", "nothing")
     assert done.exit_code == 3
