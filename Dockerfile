@@ -13,6 +13,7 @@ COPY requirements/build.txt requirements/
 RUN python3 -m venv /build && /build/bin/pip install --quiet --require-hashes -r requirements/build.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY crds/detour_crds crds/detour_crds
+COPY failpoints/detour_failpoints failpoints/detour_failpoints
 COPY operator/detour_operator operator/detour_operator
 COPY node-agent/detour_agent node-agent/detour_agent
 COPY copier/detour_copier copier/detour_copier

@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
-SOURCES := operator:node-agent:copier:crds:kubectl-plugin
+SOURCES := operator:node-agent:copier:crds:failpoints:kubectl-plugin
 export PYTHONPATH := tests:$(SOURCES)
 # The Kubernetes client and the cluster's helpers must not pick up a kubeconfig that was not named.
 PROVIDER ?=

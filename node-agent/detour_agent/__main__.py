@@ -8,7 +8,8 @@ import sys
 import threading
 from pathlib import Path
 
-from detour_agent import logs
+import detour_failpoints
+from detour_agent import guarding, logs
 from detour_agent.adapters.clock import MonotonicClock
 from detour_agent.adapters.files import make_folder
 from detour_agent.adapters.images import OverlayFiles
@@ -39,6 +40,7 @@ def main() -> int:
         print(f"detour_agent: {error}", file=sys.stderr)  # noqa: T201 - logging is not set up yet
         return 2
     logs.set_up(settings.log_format)
+    detour_failpoints.watch(settings.fail_points)
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: _end(stopped))
@@ -59,23 +61,27 @@ def agent(settings: Settings) -> Loop:
     )
     launchers = Launchers()
     journal, clock = JournalFiles(settings.state_dir, places), MonotonicClock()
-    ports = Ports(
-        journal=journal,
-        images=overlays,
-        offline=OfflineImages(overlays),
-        mounts=NodeMounts(overlays),
-        processes=NodeProcesses(),
-        clock=clock,
-        connect=launchers.connect,
+    ports = guarding.ports(
+        Ports(
+            journal=journal,
+            images=overlays,
+            offline=OfflineImages(overlays),
+            mounts=NodeMounts(overlays),
+            processes=NodeProcesses(),
+            clock=clock,
+            connect=launchers.connect,
+        )
     )
     switches = Switches(settings.node_name, connect())
+    reports = guarding.guarded(switches, "reports")
+    records = guarding.guarded(KeptRecords(settings.state_dir, journal), "records")
 
     def forget(switch: Switch) -> None:
         launchers.forget(switch.compute.domain or "", switch.volume)
         places.settle(switch.uid, None)
 
-    collector = Collector(KeptRecords(settings.state_dir, journal), switches, clock)
-    return Loop(switches, lambda: Passes(ports, switches), forget, collector.collect)
+    collector = Collector(records, switches, clock)
+    return Loop(switches, lambda: Passes(ports, reports), forget, collector.collect)
 
 
 def take_lock(path: Path) -> int:

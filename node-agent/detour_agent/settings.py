@@ -17,6 +17,8 @@ class Settings:
     state_dir: Path
     log_format: str = "json"
     keep_free_percent: int = 10
+    fail_points: Path | None = None
+    """Folder of armed fail points; None, as in production: there are none."""
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
@@ -37,6 +39,11 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     kept = environment.get("DETOUR_KEEP_FREE_PERCENT", "10")
     if not kept.isdecimal() or int(kept) > MOST_KEPT_PERCENT:
         raise ValueError(f"DETOUR_KEEP_FREE_PERCENT is not a number from 0 to {MOST_KEPT_PERCENT}")
+    fail_points = environment.get("DETOUR_FAIL_POINTS", "")
     return Settings(
-        node_name=node, state_dir=state, log_format=log_format, keep_free_percent=int(kept)
+        node_name=node,
+        state_dir=state,
+        log_format=log_format,
+        keep_free_percent=int(kept),
+        fail_points=Path(fail_points) if fail_points else None,
     )

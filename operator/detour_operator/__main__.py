@@ -4,8 +4,10 @@ import logging
 import os
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 
+import detour_failpoints
 from detour_operator import compute_side, settings, storage_side
 from detour_operator.adapters import client
 from detour_operator.adapters.lease import Leadership
@@ -25,6 +27,7 @@ def main() -> None:
     """Run until the process is asked to end."""
     chosen = settings.from_environment(os.environ)
     logs.set_up(chosen.log_format)
+    detour_failpoints.watch(Path(chosen.fail_points) if chosen.fail_points else None)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)
     health.serve()

@@ -46,6 +46,7 @@ class Settings:
         kubevirt_namespace: where KubeVirt is installed.
         log_format: ``json`` or ``text``.
         limits: of the stages of a move.
+        fail_points: folder of armed fail points; empty, as in production: there are none.
     """
 
     namespace: str
@@ -56,6 +57,7 @@ class Settings:
     kubevirt_namespace: str = "kubevirt"
     log_format: str = "json"
     limits: Limits = Limits()
+    fail_points: str = ""
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
@@ -79,6 +81,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
             external=_seconds(environment, "DETOUR_EXTERNAL_COPY_SECONDS", EXTERNAL_SECONDS),
             merging=_seconds(environment, "DETOUR_MERGING_SECONDS", STUCK_SECONDS),
         ),
+        fail_points=environment.get("DETOUR_FAIL_POINTS", ""),
     )
 
 

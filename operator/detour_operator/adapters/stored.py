@@ -1,10 +1,15 @@
 """Reading and writing of our own two kinds of objects: finalizers and status."""
 
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
+import detour_failpoints
 from detour_operator.adapters.client import Api, Json
-from detour_operator.adapters.resources import Resource
+from detour_operator.adapters.resources import ATTACHMENT_SWITCHES, VOLUME_MIGRATIONS, Resource
 from detour_operator.reconcile.objects import Meta
+
+SIDES: Final = {VOLUME_MIGRATIONS: "storage", ATTACHMENT_SWITCHES: "compute"}
+"""Who writes the status of which kind."""
 
 
 def add_finalizer(api: Api, resource: Resource, meta: Meta, finalizer: str) -> None:
@@ -46,14 +51,26 @@ def patch_status(
     """
     if not patch:
         return None
-    return api.merge_patch(
-        resource,
-        meta.namespace,
-        meta.name,
-        patch,
-        subresource="status",
-        resource_version=meta.resource_version if ordered else "",
-    )
+    with detour_failpoints.around(*_records(SIDES[resource], patch["status"])):
+        return api.merge_patch(
+            resource,
+            meta.namespace,
+            meta.name,
+            patch,
+            subresource="status",
+            resource_version=meta.resource_version if ordered else "",
+        )
+
+
+def _records(side: str, changes: Mapping[str, Any]) -> Iterator[str]:
+    """The fail points of a record, by what is new in it; an order's by the order."""
+    for field, value in changes.items():
+        if field == "compute" and value:
+            yield from _records(side, value)
+        elif field == "order" and value:
+            yield f"{side}.record.order.{value}"
+        else:
+            yield f"{side}.record.{field}"
 
 
 def _set_finalizers(api: Api, resource: Resource, meta: Meta, finalizers: list[str]) -> None:

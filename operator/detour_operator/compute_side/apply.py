@@ -5,6 +5,7 @@ Nobody's return code is believed: that an action had its effect is for the next 
 
 import contextlib
 
+import detour_failpoints
 from detour_crds.attachment_switch import Compute, ObjectRef, VolumeMode
 from detour_crds.names import SWITCH_FINALIZER
 from detour_operator.adapters import (
@@ -46,7 +47,7 @@ class Apply:
         self._namespace = found.switch.meta.namespace
         self._volume = found.switch.spec.volume
 
-    def action(self, action: actions.Action) -> None:  # noqa: C901, PLR0912 - one line each
+    def action(self, action: actions.Action) -> None:
         """Carry one action out.
 
         Raises:
@@ -54,6 +55,10 @@ class Apply:
             Unreachable: it is not known whether it had an effect; look again.
             StepFailed: the API refused.
         """
+        with detour_failpoints.around(f"compute.{type(action).__name__}"):
+            self._apply(action)
+
+    def _apply(self, action: actions.Action) -> None:  # noqa: C901, PLR0912 - one line each
         match action:
             case actions.AddFinalizer():
                 stored.add_finalizer(self._api, ATTACHMENT_SWITCHES, self._meta, SWITCH_FINALIZER)

@@ -2,6 +2,7 @@
 
 import logging
 
+import detour_failpoints
 from detour_crds import names
 from detour_operator.adapters import claims, jobs, snapshots, stored, switches
 from detour_operator.adapters.client import Api
@@ -31,17 +32,23 @@ from detour_operator.storage_side.actions import (
 log = logging.getLogger(__name__)
 
 
-def apply(  # noqa: C901, PLR0912 - one line per action
-    api: Api, settings: Settings, found: FoundMigration, action: Action
-) -> None:
+def apply(api: Api, settings: Settings, found: FoundMigration, action: Action) -> None:
     """Have one effect.
 
     Raises:
         Conflict: something is not as it was when it was looked at; the next pass looks again.
     """
-    meta = found.meta
+    meta, name = found.meta, type(action).__name__
     about = {"kind": "VolumeMigration", "namespace": meta.namespace, "object": meta.name}
-    log.info("Starting %s", type(action).__name__, extra=about)
+    log.info("Starting %s", name, extra=about)
+    with detour_failpoints.around(f"storage.{name}"):
+        _apply(api, settings, found, action)
+
+
+def _apply(  # noqa: C901, PLR0912 - one line per action
+    api: Api, settings: Settings, found: FoundMigration, action: Action
+) -> None:
+    meta = found.meta
     match action:
         case AddFinalizer():
             stored.add_finalizer(api, VOLUME_MIGRATIONS, meta, names.MIGRATION_FINALIZER)

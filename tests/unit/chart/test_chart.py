@@ -124,6 +124,23 @@ def test_the_node_agent_runs_everywhere_and_keeps_its_state_on_the_node():
     assert state["hostPath"] == {"path": "/data/detour", "type": "DirectoryOrCreate"}
 
 
+def test_fail_points_are_off_unless_asked_for_and_nobody_but_root_of_the_node_arms_them():
+    for kind, name in (("Deployment", "detour-operator"), ("DaemonSet", "detour-node-agent")):
+        manifest = yaml.safe_dump(of_kind(kind)[name])
+        assert "FAIL_POINTS" not in manifest
+        assert "fail-points" not in manifest
+    operator = of_kind("Deployment", "failPoints=true")["detour-operator"]
+    given, container = environment(operator)
+    folder = settings.from_environment(given).fail_points
+    (mount,) = [item for item in container["volumeMounts"] if item["mountPath"] == folder]
+    volumes = operator["spec"]["template"]["spec"]["volumes"]
+    (volume,) = [item for item in volumes if item["name"] == mount["name"]]
+    assert "emptyDir" in volume
+    agent, container = environment(of_kind("DaemonSet", "failPoints=true")["detour-node-agent"])
+    state = container["volumeMounts"][0]["mountPath"]
+    assert agent["DETOUR_FAIL_POINTS"] == f"{state}/fail-points"
+
+
 def test_a_digest_is_used_in_place_of_the_tag():
     digest = f"sha256:{'0' * 64}"
     _, container = environment(

@@ -48,5 +48,11 @@ def test_limits_that_make_no_sense(value):
         from_environment({**LEAST, "DETOUR_MERGING_SECONDS": value})
 
 
+def test_fail_points_are_off_unless_there_is_a_folder():
+    assert from_environment(LEAST).fail_points == ""
+    found = from_environment({**LEAST, "DETOUR_FAIL_POINTS": "/fail-points"})
+    assert found.fail_points == "/fail-points"
+
+
 def test_impersonation_can_be_off():
     assert not from_environment({**LEAST, "DETOUR_IMPERSONATE": "false"}).impersonate
