@@ -104,6 +104,10 @@ cluster-down: $(VENV)/ready ## Take the cluster down and leave nothing behind
 	$(CLUSTER) down
 	$(CLUSTER) check-clean
 
+.PHONY: robustness
+robustness: cluster-up ## Moves amid faults: each fail point once, then RUNS (25) random ones from SEED on (STAGE=random, points or points-live picks a part)
+	$(PYTHON) -m robustness
+
 .PHONY: bench
 bench: $(if $(filter copier,$(BENCH)),$(VENV)/ready packages,cluster-up) ## Measure copies, moves, memory, overhead and pauses (BENCH=control,copier,moves picks parts); all write docs/benchmarks.md
 	$(PYTHON) -m bench

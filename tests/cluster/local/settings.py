@@ -58,6 +58,8 @@ def kubelet(node: Node) -> str:
             # Nothing can be pulled: an image that was removed would be gone for good, and the
             # disk is the host's, so how full it is says nothing about this node.
             "imageGCHighThresholdPercent": 100,
+            # Tests kill containers over and over: they are not to wait ever longer for the next.
+            "crashLoopBackOff": {"maxContainerRestartPeriod": "1s"},
             "evictionHard": {
                 "memory.available": "100Mi",
                 "nodefs.available": "1%",

@@ -1,6 +1,7 @@
 """Every effect of the operator lies between two fail points."""
 
 import ast
+import functools
 import pathlib
 import typing
 
@@ -105,13 +106,15 @@ def test_nobody_else_speaks_to_the_api():
     direct = {
         str(path.relative_to(SOURCES))
         for path in SOURCES.rglob("*.py")
-        if path.parent.name != "adapters" and any(map(is_change, nodes(path, ast.Call)))
+        if path.parent.name != "adapters" and any(map(is_change, every_call(path)))
     }
     assert direct == set()
 
 
-def nodes(path, *kinds):
-    return [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, kinds)]
+@functools.cache
+def every_call(path):
+    parsed = ast.parse(path.read_text())
+    return [node for node in ast.walk(parsed) if isinstance(node, ast.Call)]
 
 
 def is_change(call):
@@ -123,33 +126,29 @@ def is_change(call):
 
 def changing_functions():
     """What changes something of the API, directly or by another one, as ``module.function``."""
-    defined = {}
+    defined, found = {}, set()
     for path in (SOURCES / "adapters").glob("*.py"):
         for node in ast.parse(path.read_text()).body:
             if isinstance(node, ast.FunctionDef | ast.ClassDef):
-                defined[f"{path.stem}.{node.name}"] = node
-    found = {
-        name
-        for name, body in defined.items()
-        if any(isinstance(node, ast.Call) and is_change(node) for node in ast.walk(body))
-    } - {"client.Api"}
+                name = f"{path.stem}.{node.name}"
+                inside = [call for call in ast.walk(node) if isinstance(call, ast.Call)]
+                defined[name] = {called(call, path.stem) for call in inside}
+                found |= {name} if any(map(is_change, inside)) else set()
+    found.discard("client.Api")
     while True:
         more = {
             name
             for name, body in defined.items()
-            if name not in found
-            and any(called(node, name.partition(".")[0]) in found for node in ast.walk(body))
+            if name not in found and any(call in found for call in body)
         }
         if not more:
             return found
         found |= more
 
 
-def called(node, module):
+def called(call, module):
     """What is called, as ``module.function``."""
-    if not isinstance(node, ast.Call):
-        return ""
-    function = ast.unparse(node.func)
+    function = ast.unparse(call.func)
     return function if "." in function else f"{module}.{function}"
 
 
@@ -157,5 +156,5 @@ def calls():
     """Every call by the name of a module of the adapters, outside of these."""
     for path in SOURCES.rglob("*.py"):
         if path.parent.name != "adapters":
-            for node in nodes(path, ast.Call):
-                yield str(path.relative_to(SOURCES)), called(node, path.stem)
+            for call in every_call(path):
+                yield str(path.relative_to(SOURCES)), called(call, path.stem)

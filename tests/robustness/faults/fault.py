@@ -1,0 +1,32 @@
+"""What a fault is."""
+
+from robustness.scene import Scene
+
+
+class Fault:
+    """One thing that goes wrong, once.
+
+    Attributes:
+        seconds: how long it lasts; 0 if there is nothing to be undone.
+        ends_guest: the guest may be another instance afterwards.
+        ends_move: the move may end as if it had been cancelled.
+        fails_move: the move may fail, with a reason.
+        slack: operations whose acknowledgements may be lost with the guest's node.
+    """
+
+    seconds: float = 0
+    ends_guest = False
+    ends_move = False
+    fails_move = False
+    slack = 0
+
+    def inject(self, scene: Scene) -> None:
+        """Make it happen.
+
+        Raises:
+            NothingThereError: there is nothing now that it could happen to.
+        """
+        raise NotImplementedError
+
+    def undo(self, scene: Scene) -> None:
+        """End it, some seconds later or when the run ends; twice is no error."""
