@@ -96,8 +96,15 @@ class Machine:
             return None
 
     def in_launcher(self, *command: str, timeout: float = 120) -> str:
-        """What a command printed that ran beside the guest, in its launcher's container."""
-        place = ["-n", self.namespace, self.launcher()["metadata"]["name"], "-c", "compute"]
+        """What a command printed that ran beside the guest, in its launcher's container.
+
+        Raises:
+            KubectlError: it failed, or there is no such container.
+        """
+        pod = self.launcher()
+        if not pod:
+            raise KubectlError(("exec",), f"no launcher pod of {self.name} runs")
+        place = ["-n", self.namespace, pod["metadata"]["name"], "-c", "compute"]
         return self.kube.run("exec", *place, "--", *command, timeout=timeout)
 
     def wait_until_running(self, seconds: float = 300) -> None:
@@ -129,10 +136,7 @@ class Machine:
 
     def crash(self) -> None:
         """Kill the guest's QEMU, which no lock can refuse; KubeVirt makes another one."""
-        pod = self.launcher()["metadata"]["name"]
-        self.kube.run(
-            "exec", "-n", self.namespace, pod, "-c", "compute", "--", "sh", "-c", KILL_QEMU
-        )
+        self.in_launcher("sh", "-c", KILL_QEMU)
 
     def instance_uid(self) -> str:
         """The running instance's uid; empty if there is none."""

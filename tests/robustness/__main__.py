@@ -5,8 +5,10 @@ a part: ``points`` for the systematic runs, ``points-NAME`` for one of them, ``r
 """
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
+from types import FrameType
 
 from harness import cluster, install
 from harness.cluster import Target
@@ -81,6 +83,7 @@ def main() -> int:
     """0 if every run was good."""
     if sys.argv[1:] == [POINTS]:
         return list_points()
+    signal.signal(signal.SIGTERM, _end)
     seed, number = (int(os.environ.get(name) or value) for name, value in DEFAULTS.items())
     target = cluster.current()
     install.detour(target, "failPoints=true")
@@ -95,6 +98,11 @@ def main() -> int:
         install.detour(target)
         print(record.summary(records), f"written to {record.FILE}", sep="\n")
     return 0 if records and all(one.good for one in records) else 1
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    """Leave by way of everything that ends faults."""
+    sys.exit(128 + signal.SIGTERM)
 
 
 DEFAULTS = {"SEED": "1", "RUNS": "25"}

@@ -17,7 +17,8 @@ told=$2
 shift 2
 for point; do printf %s "$told" >"$point"; done
 """
-DISARM = 'cd "$1" 2>/dev/null && find . -type f -delete'
+EMPTY = 'cd "$1" 2>/dev/null && find . -type f -delete; true'
+REMOVE = 'rm -rf "$1"'
 
 
 class Points:
@@ -50,15 +51,18 @@ class Points:
 
     def disarm(self) -> None:
         """Forget all of them, and which were reached."""
-        for node, folder, _ in self._folders():
-            self._run(node, f"{DISARM}; true", folder)
+        for node, folder, is_agents in self._folders():
+            with contextlib.suppress(NodeOffError):
+                self._run(node, REMOVE if is_agents else EMPTY, folder)
 
     def _folders(self) -> Iterator[tuple[str, str, bool]]:
         for node in self._target.nodes:
             yield node, AGENTS, True
         selector = "app.kubernetes.io/component=operator"
         for pod in self._target.kube.list("pods", NAMESPACE, selector):
-            if pod["spec"].get("nodeName") and pod["status"]["phase"] == "Running":
+            # The folder of one that ends may be gone, and must not be made again.
+            ends = "deletionTimestamp" in pod["metadata"]
+            if pod["status"]["phase"] == "Running" and not ends:
                 folder = OPERATORS.format(uid=pod["metadata"]["uid"])
                 yield pod["spec"]["nodeName"], folder, False
 

@@ -23,6 +23,7 @@ PASSING = (
     CommandError,
     NodeOffError,
     UnsupportedError,
+    TimeoutError,
     subprocess.TimeoutExpired,
 )
 """What a look or a fault may meet because of another fault."""

@@ -182,7 +182,7 @@ def _move(source: random.Random, possible: Possible) -> Move:
         move,
         overlay=source.choice(("NodeLocal", "NodeLocal", "Claim", "SourceVolume")),
         launcher=launcher,
-        disks=2 if kind is Kind.LIVE and source.random() < TWO_DISKS else 1,
+        disks=2 if kind is Kind.LIVE and not own and source.random() < TWO_DISKS else 1,
         when_stopped=source.choice(("Auto", "Finish", "Cancel")),
     )
 

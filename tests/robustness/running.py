@@ -34,22 +34,24 @@ class Running:
         self._steps: dict[str, list[str]] = {}
         self._stopped_since: dict[str, float] = {}
         self._switches: dict[str, str] = {}
+        """The newest of each migration."""
+        self._uids: set[str] = set()
+        """Of all switches there were."""
         self._frozen: dict[str, str] = {}
+        self._problems: list[str] = []
 
     def record(self, name: str) -> Record:
         """Carry it out, and say what came of it; never raises for what went wrong in it."""
         began = time.monotonic()
-        problems: list[str] = []
         made, kube = f"robustness-{name}-{os.getpid()}", self._target.kube
         try:
             kube.run("create", "namespace", made)
-            problems = self._all(made)
+            self._all(made)
             # What a bad run has left is there to be looked at.
-            if not problems:
+            if not self._problems:
                 cluster.remove_namespace(kube, made)
         except (AssertionError, *PASSING) as error:
-            problems = [*problems, str(error) or type(error).__name__]
-        first = self._outcomes.get("m")
+            self._problems.append(str(error) or type(error).__name__)
         return Record(
             name=name,
             move=self._run.move.words(),
@@ -57,12 +59,12 @@ class Running:
                 f"{one.injection.fault} {one.injection.moment}: {one.told}"
                 for one in self._injector.planned
             ),
-            outcome=first.words() if first else "",
-            problems=tuple(problems),
+            outcome=", ".join(f"{name} {end.words()}" for name, end in self._outcomes.items()),
+            problems=tuple(self._problems),
             seconds=round(time.monotonic() - began),
         )
 
-    def _all(self, made: str) -> list[str]:
+    def _all(self, made: str) -> None:
         checks.of_cluster(self._target.kube)
         scene = moves.prepare(self._target, self._run.move, made)
         booted = scene.machine.instance_uid()
@@ -72,21 +74,23 @@ class Running:
             try:
                 self._follow(scene)
             finally:
-                problems = self._injector.end(scene)
+                self._problems += self._injector.end(scene)
             checks.of_cluster(self._target.kube)
-            return problems + self._after(scene, booted)
+            self._after(scene, booted)
         finally:
             scene.machine.log.stop()
 
-    def _after(self, scene: Scene, booted: str) -> list[str]:
-        problems = [item for end in self._outcomes.values() for item in self._complaints(end)]
+    def _after(self, scene: Scene, booted: str) -> None:
+        for end in self._outcomes.values():
+            self._problems += self._complaints(end)
         if self._outcomes["m"].end is End.FAILED:
-            problems += self._try_again(scene)
+            self._problems += self._try_again(scene)
         disks = list(self._disks(scene))
-        problems += checks.of_machine(scene, disks, booted="" if self._may_restart() else booted)
+        kept = "" if self._may_restart() else booted
+        self._problems += checks.of_machine(scene, disks, booted=kept)
         slack = max((one.fault.slack for one in self._injector.planned), default=0)
-        problems += checks.of_data(scene, disks, slack=slack)
-        return problems + checks.of_leftovers(scene, sorted(self._frozen | self._uids()))
+        self._problems += checks.of_data(scene, disks, slack=slack)
+        self._problems += checks.of_leftovers(scene, sorted(self._uids))
 
     def _follow(self, scene: Scene) -> None:
         """Until every migration has ended.
@@ -141,18 +145,17 @@ class Running:
         if not uid:
             return
         self._switches[name] = uid
+        self._uids.add(uid)
         known = stages.conditions(switch)
         frozen = known.get("SourceFrozen", {}).get("status") == "True"
         offline = self._run.move.kind is Kind.OFFLINE
         if name != "m" or not frozen or offline or uid in self._frozen:
             return
+        self._frozen[uid] = ""
         found = checks.frozen(scene)
         order = scene.migration.switch().get("status", {}).get("compute", {}).get("order")
-        # Later the path names the destination.
-        self._frozen[uid] = found if order == "Overlay" else ""
-
-    def _uids(self) -> dict[str, str]:
-        return dict.fromkeys(self._switches.values(), "")
+        if order == "Overlay":  # later the path names the destination
+            self._frozen[uid] = found
 
     def _disks(self, scene: Scene) -> Iterator[Disk]:
         many = self._run.move.disks > 1

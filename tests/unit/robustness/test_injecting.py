@@ -203,9 +203,11 @@ def test_points_are_armed_and_forgotten_by_files(tmp_path):
     def run(script, *words):
         subprocess.run(["sh", "-euc", script, "sh", folder, *words], check=True)
 
-    run(f"{arming.DISARM}; true")
+    run(arming.EMPTY)
     run(arming.ARM, "kill", "a.before", "b.after")
     made = {path.name: path.read_text() for path in (tmp_path / "fail-points").iterdir()}
     assert made == {"a.before": "kill", "b.after": "kill"}
-    run(f"{arming.DISARM}; true")
+    run(arming.EMPTY)
     assert list((tmp_path / "fail-points").iterdir()) == []
+    run(arming.REMOVE)
+    assert list(tmp_path.iterdir()) == []

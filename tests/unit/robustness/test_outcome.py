@@ -2,10 +2,13 @@
 
 import pytest
 
+from cluster import paths
 from robustness import outcome, stages
+from robustness.faults import FAULTS
 from robustness.outcome import End, Outcome, complaints
 from robustness.plan import Stage
 from robustness.record import Record, summary
+from robustness.systematic import BY_STORAGE, RUNS
 
 
 def status(phase="Copying", **conditions):
@@ -76,3 +79,9 @@ def test_a_run_that_has_not_ended_is_no_good():
     assert not record.good
     assert "0 of 1 runs were good" in summary([record])
     assert record.row() == "| 7 | live | a/b |  | it did not end | 3 s |"
+
+
+def test_the_page_names_every_fault_and_every_systematic_run():
+    page = (paths.REPOSITORY / "docs" / "robustness.md").read_text()
+    assert [name for name in FAULTS if f"`{name}`" not in page] == []
+    assert [name for name in (*RUNS, *BY_STORAGE) if name not in page] == []
