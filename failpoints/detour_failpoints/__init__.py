@@ -38,33 +38,38 @@ def is_on() -> bool:
 @contextlib.contextmanager
 def around(*effects: str) -> Iterator[None]:
     """The points before the effects of the block, and after it if nothing was raised in it."""
-    for effect in effects:
-        reach(f"{effect}.before")
+    reach(*(f"{effect}.before" for effect in effects))
     yield
-    for effect in effects:
-        reach(f"{effect}.after")
+    reach(*(f"{effect}.after" for effect in effects))
 
 
-def reach(point: str) -> None:
-    """Be killed or held up here, if the point is armed.
+def reach(*points: str) -> None:
+    """Be killed or held up here, if one of these points is armed, which all are this one moment.
 
     Raises:
-        ValueError: its file says neither ``kill`` nor a number of seconds.
+        ValueError: a file says neither ``kill`` nor a number of seconds.
     """
     if _folder is None:
         return
-    armed = _folder / point
-    try:
-        told = armed.read_text(encoding="ascii").strip()
-        seconds = None if told == KILL else float(told)
-        armed.rename(_folder / f"{point}{HIT}")
-    except FileNotFoundError:
+    told = {point: text for point in points if (text := _disarm(_folder, point))}
+    if not told:
         return
     _sync(_folder)
-    log.warning("Reached the fail point %s: %s", point, told)
-    if seconds is None:
+    log.warning("Reached a fail point: %s", told)
+    if KILL in told.values():
         _die()
-    time.sleep(seconds)
+    time.sleep(max(map(float, told.values())))
+
+
+def _disarm(folder: Path, point: str) -> str:
+    """What the point's file says, which counts once; empty if there is none."""
+    armed = folder / point
+    try:
+        told = armed.read_text(encoding="ascii").strip()
+        armed.rename(folder / f"{point}{HIT}")
+    except FileNotFoundError:
+        return ""
+    return told
 
 
 def _die() -> NoReturn:

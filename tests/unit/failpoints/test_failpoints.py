@@ -47,7 +47,7 @@ def test_the_first_process_of_a_container_dies_as_well(folder, monkeypatch):
     monkeypatch.setattr("os.kill", lambda _pid, _number: None)
     monkeypatch.setattr("os._exit", died.append)
     (folder / "effect.before").write_text("kill")
-    with pytest.raises(TypeError):  # what comes after the end of the process
+    with pytest.raises(ValueError, match="kill"):  # what comes after the end of the process
         detour_failpoints.reach("effect.before")
     assert died == [137]
 
@@ -59,6 +59,18 @@ def test_held_up(folder):
         pass
     assert time.monotonic() - began >= 0.2
     assert (folder / "effect.before.hit").exists()
+
+
+def test_all_points_of_one_moment_are_hit_by_one_death(folder, monkeypatch):
+    died = []
+    monkeypatch.setattr(detour_failpoints, "_die", lambda: died.append(1))
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    for point, told in (("a.before", "kill"), ("b.before", "kill"), ("b.after", "kill")):
+        (folder / point).write_text(told)
+    with pytest.raises(ValueError, match="kill"), detour_failpoints.around("a", "b"):
+        pass
+    assert died == [1]
+    assert {path.name for path in folder.iterdir()} == {"a.before.hit", "b.before.hit", "b.after"}
 
 
 def test_after_an_effect_that_failed_there_is_no_point(folder):

@@ -38,7 +38,7 @@ class Fake:
 @pytest.fixture
 def passed(monkeypatch):
     found = []
-    monkeypatch.setattr(detour_failpoints, "reach", found.append)
+    monkeypatch.setattr(detour_failpoints, "reach", lambda *points: found.extend(points))
     return found
 
 
