@@ -113,8 +113,11 @@ CANCEL, CRASH = "user: cancel", "kill qemu"
 """What the kinds CANCEL and STOPPED are made of."""
 AMID = "kill libvirt amid "
 """Waits for its moment by itself, within the launcher."""
-FULL = "destination full"
-"""Only amid the copy: a guest that is on the destination already would be paused for good."""
+FULL = {"destination full": "", "overlay full": "Claim", "source full": "SourceVolume"}
+"""With the place of the overlay that each is for.
+
+Only amid the copy: a guest that is on the destination already would be paused for good.
+"""
 AT_POINT = 0.25
 """How often a fault hits while a fail point holds the process up."""
 TWO_FAULTS = 0.4
@@ -159,8 +162,9 @@ def _fits(fault: str, move: Move) -> bool:
     """Whether such a move has what the fault is for."""
     if fault.startswith(AMID):
         return bool(move.overlay)
-    if fault == FULL:
-        return move.own_file_systems and move.method == "HostAssisted"
+    if fault in FULL:
+        there = FULL[fault] in ("", move.overlay)
+        return there and move.own_file_systems and move.method == "HostAssisted"
     return move.method == "HostAssisted" or not fault.endswith("copier")
 
 
@@ -198,7 +202,7 @@ def _injection(source: random.Random, fault: str, move: Move, possible: Possible
     at_point = source.random() < AT_POINT
     if fault.startswith(AMID):
         return Injection(fault=fault)
-    if fault == FULL:
+    if fault in FULL:
         milliseconds = source.randrange(LONGEST_MILLISECONDS)
         return Injection(fault=fault, stage=Stage.COPYING, milliseconds=milliseconds)
     if fault == DIE or (at_point and possible.points):

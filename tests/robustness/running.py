@@ -88,7 +88,8 @@ class Running:
         disks = list(self._disks(scene))
         kept = "" if self._may_restart() else booted
         self._problems += checks.of_machine(scene, disks, booted=kept)
-        slack = max((one.fault.slack for one in self._injector.planned), default=0)
+        lost = max((one.fault.slack for one in self._injector.planned), default=0)
+        slack = lost if self._may_restart() else 0
         self._problems += checks.of_data(scene, disks, slack=slack)
         self._problems += checks.of_leftovers(scene, sorted(self._uids))
 

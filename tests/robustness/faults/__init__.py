@@ -54,6 +54,8 @@ def _entries() -> Mapping[str, Entry]:
         found[f"kill {program}"] = Entry(
             partial(nodes.KillOnPlane, program), EVERY, frozenset({PLANE})
         )
+    for name in FULL:
+        found[name] = Entry(partial(storage.Full, name), EVERY, frozenset({NODES, VOLUMES}))
     for moment in MOMENTS:
         found[f"{AMID}{moment}"] = Entry(partial(machines.KillLibvirtAmid, moment), UNBROKEN)
     found |= {
@@ -65,7 +67,6 @@ def _entries() -> Mapping[str, Entry]:
         "node power loss": Entry(nodes.PowerLoss, LIVING, frozenset({POWER})),
         "clock an hour ahead": Entry(partial(nodes.Clock, 1), EVERY, frozenset({CLOCK})),
         "clock an hour back": Entry(partial(nodes.Clock, -1), EVERY, frozenset({CLOCK})),
-        FULL: Entry(storage.FullDestination, EVERY, frozenset({NODES, VOLUMES})),
         CANCEL: Entry(users.Cancel),
         "user: delete": Entry(users.Delete),
         "user: delete the switch": Entry(users.DeleteSwitch),

@@ -11,7 +11,8 @@ class Fault:
         ends_guest: the guest may be another instance afterwards.
         ends_move: the move may end as if it had been cancelled.
         fails_move: the move may fail, with a reason.
-        slack: operations whose acknowledgements may be lost with the guest's node.
+        slack: operations of a guest that ends meanwhile whose acknowledgements nobody may have
+            read, because its log could not be had before it was gone.
     """
 
     seconds: float = 0

@@ -6,11 +6,13 @@ from robustness.scene import Scene
 
 PLANE = "control-plane"
 UNLOGGED = 2000
-"""What a guest was told in the last seconds of its node is in no log; it may be on the disk."""
+"""What a guest was told in its last seconds is in no log; it may be on the disk."""
 
 
 class KillKubelet(Fault):
     """On the guest's node; its supervisor starts it again."""
+
+    slack = UNLOGGED
 
     def inject(self, scene: Scene) -> None:
         scene.on_node(scene.node, "pkill", "-KILL", "-x", "kubelet")
@@ -18,6 +20,8 @@ class KillKubelet(Fault):
 
 class KillOnPlane(Fault):
     """A program of the control plane; its supervisor starts it again."""
+
+    slack = UNLOGGED
 
     def __init__(self, program: str) -> None:
         # The kernel keeps fifteen characters of a program's name.

@@ -1,5 +1,6 @@
 """A volume is full."""
 
+from harness.kube import Object
 from robustness.faults.fault import Fault
 from robustness.scene import NothingThereError, Scene
 
@@ -17,25 +18,34 @@ done
 """
 
 
-class FullDestination(Fault):
-    """Somebody else's file takes all the room that the destination's file system has."""
+class Full(Fault):
+    """Somebody else's file takes all the room that a volume's file system has."""
 
     seconds = 20
     fails_move = True
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self._which = name.partition(" ")[0]
         self._volume = ""
 
     def inject(self, scene: Scene) -> None:
-        claim = scene.kube.get("pvc", scene.migration.name, scene.machine.namespace) or {}
-        volume = claim.get("spec", {}).get("volumeName")
+        volume = self._claim(scene).get("spec", {}).get("volumeName")
         if not volume:
-            raise NothingThereError("there is no destination yet")
+            raise NothingThereError(f"there is no {self._which} yet")
         self._volume = str(volume)
         if not scene.on_node(scene.node, "sh", "-uc", FILL, "sh", self._volume, check=False):
-            raise NothingThereError("the destination is not mounted")
+            raise NothingThereError(f"the {self._which} is not mounted")
 
     def undo(self, scene: Scene) -> None:
         if self._volume:
             scene.on_node(scene.node, "sh", "-uc", FREE, "sh", self._volume, check=False)
         self._volume = ""
+
+    def _claim(self, scene: Scene) -> Object:
+        namespace = scene.machine.namespace
+        if self._which == "overlay":
+            selector = "detour.dev/component=overlay"
+            claims = scene.kube.list("persistentvolumeclaims", namespace, selector)
+            return next(iter(claims), {})
+        names = {"destination": scene.migration.name, "source": scene.machine.source}
+        return scene.kube.get("pvc", names[self._which], namespace) or {}

@@ -16,7 +16,7 @@ from robustness.faults.fault import Fault
 from robustness.injecting import DONE, NOT_REACHED, Injector
 from robustness.plan import DIE, Injection, Kind, Move, Run, Stage
 from robustness.scene import AGENT, NodeOffError, NothingThereError
-from robustness.systematic import EveryPoint
+from robustness.systematic import EveryPoint, Systematic
 
 LIVE = Move(kind=Kind.LIVE)
 
@@ -148,6 +148,45 @@ def test_a_systematic_run_arms_all_that_is_left_and_keeps_the_moment_of_its_own_
     run = Run(seed=0, move=LIVE, injections=(own,))
     EveryPoint(run, points, {"a.before", "b.before"}).arm()
     assert points.armed == {"a.before": "kill", "b.before": str(injecting.HELD_SECONDS)}
+
+
+class Ending:
+    """Migrations that are gone once they were deleted, and who deletes them."""
+
+    def __init__(self):
+        self.name, self.namespace = "m", "ns"
+        self.migrations, self.kube, self.there = [self], self, True
+
+    def delete(self, kind, name, namespace, *flags):
+        self.there = False
+
+    def object(self):
+        return {"there": True} if self.there else {}
+
+    def switch(self):
+        return self.object()
+
+
+def test_a_systematic_run_ends_with_the_deletion_and_knows_what_it_met():
+    points = FakePoints()
+    run = Run(seed=0, move=LIVE, injections=())
+    every = EveryPoint(run, points, {"a.before", "b.before"})
+    every.arm()
+    points.reached = {"a.before", "of.an.earlier.run"}
+    ending = Ending()
+    assert every.end(ending) == []
+    assert every.met == {"a.before"}
+    assert not ending.there
+    assert points.armed == {}
+
+
+def test_what_no_systematic_run_has_met_is_told():
+    systematic = Systematic(None, FakePoints())
+    assert not systematic.rest().good
+    assert "compute.HandInstance.before" in systematic.rest().problems[0]
+    assert "compute.TakeMarkOff.before" not in systematic.rest().problems[0]
+    systematic.left.clear()
+    assert systematic.rest().good
 
 
 class Here:
