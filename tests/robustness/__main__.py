@@ -1,13 +1,15 @@
 """``make robustness``: systematic and random runs on the cluster that PROVIDER names.
 
 SEED is the first random run's, RUNS how many there are, each with a seed one greater. STAGE picks
-a part: ``points`` for the systematic runs, ``points-NAME`` for one of them, ``random``.
+a part: ``points`` for the systematic runs, ``points-NAME`` for one of them, ``random``. REPLAY is
+a file as this writes it, of runs to carry out once more.
 """
 
 import os
 import signal
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 
 from harness import cluster, install
@@ -50,8 +52,8 @@ def parts(stage: str, *, storage_copies: bool) -> tuple[list[str], bool]:
     return [chosen], False
 
 
-def runs(target: Target, seed: int, number: int, stage: str) -> Iterator[Record]:
-    """Carry the runs out, one after the other."""
+def runs(target: Target, seed: int, number: int, stage: str, replay: str = "") -> Iterator[Record]:
+    """Carry the runs out, one after the other; ``replay`` is a file of those to repeat."""
     can = faults.abilities(target)
     csi = target.provider.classes.csi is not None
     possible = plan.Possible(
@@ -60,8 +62,12 @@ def runs(target: Target, seed: int, number: int, stage: str) -> Iterator[Record]
         storage_copies=csi,
         points=faults.POINTS in can,
     )
-    names, random = parts(stage, storage_copies=csi)
     armed = arming.Points(target) if possible.points else None
+    if replay:
+        for again in record.runs_of(Path(replay)):
+            yield Running(target, again, Injector(again, armed)).record(str(again.seed))
+        return
+    names, random = parts(stage, storage_copies=csi)
     if armed is not None:
         yield from _systematic(target, armed, names, whole=stage in ("", POINTS))
     for each in range(seed, seed + number if random else seed):
@@ -89,7 +95,8 @@ def main() -> int:
     install.detour(target, "failPoints=true")
     records: list[Record] = []
     try:
-        for one in runs(target, seed, number, os.environ.get("STAGE", "")):
+        part, replay = (os.environ.get(name, "") for name in ("STAGE", "REPLAY"))
+        for one in runs(target, seed, number, part, replay):
             records.append(one)
             print(one.row(), flush=True)
             # A later run that hangs takes nothing away of what was found before.

@@ -17,6 +17,7 @@ from robustness.scene import NodeOffError, NothingThereError, Scene
 
 HELD_SECONDS = 20
 """How long a fail point holds a process up for another fault to hit it there."""
+LOOK_SECONDS = 0.5
 NOT_REACHED, DONE = "its moment did not come", "done"
 PASSING = (
     KubectlError,
@@ -53,6 +54,7 @@ class Injector:
         self._points = points
         self._seen: set[Stage] = set()
         self._is_over = False
+        self._look_at = 0.0
 
     def arm(self) -> None:
         """Arm the fail points of the run, before it begins."""
@@ -67,12 +69,12 @@ class Injector:
         """Do what is due now; nothing once the faults were ended."""
         if self._is_over:
             return
+        now = time.monotonic()
         try:
             self._seen |= stages.reached(scene.migration.object())
-            hit = self._points.hit() if self._points and any(self._waiting_at_points()) else set()
+            hit = self._hit(now)
         except PASSING:
             hit = set()
-        now = time.monotonic()
         for one in self.planned:
             if one.told == NOT_REACHED:
                 self._begin(one, scene, hit, now)
@@ -105,6 +107,14 @@ class Injector:
             one.told = DONE
         one.undo_at = now + one.fault.seconds if one.fault.seconds else None
 
+    def _hit(self, now: float) -> set[str]:
+        """The points that hold somebody up now, looked for on the nodes every once in a while."""
+        waits = any(one.told == NOT_REACHED for one in self._at_points())
+        if self._points is None or not waits or now < self._look_at:
+            return set()
+        self._look_at = now + LOOK_SECONDS
+        return self._points.hit()
+
     def _undo(self, one: Planned, scene: Scene) -> str:
         one.undo_at = None
         try:
@@ -116,6 +126,3 @@ class Injector:
 
     def _at_points(self) -> Iterable[Planned]:
         return [one for one in self.planned if one.injection.point]
-
-    def _waiting_at_points(self) -> Iterable[Planned]:
-        return [one for one in self._at_points() if one.told == NOT_REACHED]

@@ -7,6 +7,7 @@ import dataclasses
 import random
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from typing import Any
 
 from robustness import points
 
@@ -107,8 +108,20 @@ class Possible:
     points: bool = False
 
 
+def read(told: Mapping[str, Any]) -> Run:
+    """A run from the JSON of ``dataclasses.asdict``."""
+    move, injections = told["move"], told["injections"]
+    return Run(
+        seed=told["seed"],
+        move=Move(**{**move, "kind": Kind(move["kind"])}),
+        injections=tuple(Injection(**{**one, "stage": Stage(one["stage"])}) for one in injections),
+    )
+
+
 DIE = "die at a fail point"
 """Needs a point, and no other moment."""
+SYSTEMATIC = 0
+"""The seed of runs that are not drawn."""
 CANCEL, CRASH = "user: cancel", "kill qemu"
 """What the kinds CANCEL and STOPPED are made of."""
 AMID = "kill libvirt amid "

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cluster import paths
+from robustness import plan
+from robustness.plan import SYSTEMATIC, Run
 
 FILE = Path("build") / "robustness.json"
 
@@ -21,6 +23,7 @@ class Record:
         outcome: how it ended; empty if it did not.
         problems: what must not be; a run without them is good.
         seconds: what it took.
+        run: the run itself, from which it can be repeated whatever is drawn by then.
     """
 
     name: str
@@ -29,6 +32,7 @@ class Record:
     outcome: str
     problems: tuple[str, ...]
     seconds: int
+    run: Run | None = None
 
     @property
     def good(self) -> bool:
@@ -53,6 +57,17 @@ def write(records: Sequence[Record]) -> Path:
     found = [{**dataclasses.asdict(record), "good": record.good} for record in records]
     path.write_text(json.dumps(found, indent=2) + "\n")
     return path
+
+
+def runs_of(path: Path) -> list[Run]:
+    """The runs that a file of records has, but for systematic ones.
+
+    Raises:
+        ValueError: it is no such file.
+    """
+    told = [record.get("run") for record in json.loads(path.read_text())]
+    found = [plan.read(run) for run in told if run]
+    return [run for run in found if run.seed != SYSTEMATIC]
 
 
 def summary(records: Sequence[Record]) -> str:

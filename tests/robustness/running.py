@@ -62,6 +62,7 @@ class Running:
             outcome=", ".join(f"{name} {end.words()}" for name, end in self._outcomes.items()),
             problems=tuple(self._problems),
             seconds=round(time.monotonic() - began),
+            run=self._run,
         )
 
     def _all(self, made: str) -> None:

@@ -15,7 +15,7 @@ from harness.migration import Migration
 from robustness import points
 from robustness.arming import Points
 from robustness.injecting import PASSING, Injector
-from robustness.plan import CANCEL, CRASH, Injection, Kind, Move, Run, Stage
+from robustness.plan import CANCEL, CRASH, SYSTEMATIC, Injection, Kind, Move, Run, Stage
 from robustness.record import Record
 from robustness.running import Running
 from robustness.scene import Scene
@@ -85,7 +85,7 @@ class Systematic:
     def run(self, name: str) -> Record:
         """One move with all the points armed that are left."""
         move, injections = {**RUNS, **BY_STORAGE}[name]
-        planned = Run(seed=0, move=move, injections=injections)
+        planned = Run(seed=SYSTEMATIC, move=move, injections=injections)
         every = EveryPoint(planned, self._armed, self.left)
         record = Running(self._target, planned, every).record(name)
         self.left -= every.met

@@ -128,8 +128,9 @@ def test_while_a_point_holds_the_process_up(now):
     made.tick(scene)
     assert story == []
     points.reached = {"agent.domain.pivot.before"}
-    made.tick(scene)
-    made.tick(scene)
+    for later in (injecting.LOOK_SECONDS, 1.0, 2.0):
+        now["now"] = later
+        made.tick(scene)
     assert story == ["inject"]
 
 

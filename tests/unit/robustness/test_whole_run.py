@@ -1,5 +1,6 @@
 """A whole run, with a cluster in memory that does what it should, or not."""
 
+import dataclasses
 import itertools
 import json
 
@@ -221,6 +222,15 @@ def test_runs_are_kept_in_a_file(tmp_path, monkeypatch):
     ]
     found = json.loads(record.write(runs).read_text())
     assert [(item["name"], item["good"]) for item in found] == [("1", True), ("2", False)]
+
+
+def test_a_recorded_run_can_be_carried_out_once_more(tmp_path, monkeypatch, faked):
+    monkeypatch.setattr(paths, "REPOSITORY", tmp_path)
+    injection = Injection(fault=CANCEL, stage=Stage.LOCKED, milliseconds=3)
+    found = carried_out(faked, Move(kind=Kind.CANCEL), (injection,))
+    path = record.write([found, dataclasses.replace(found, run=None)])
+    assert record.runs_of(path) == [found.run]
+    assert found.run.injections == (injection,)
 
 
 def test_every_fault_can_be_made_and_ended_where_it_never_began(faked):
