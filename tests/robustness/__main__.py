@@ -102,8 +102,8 @@ def main() -> int:
             # A later run that hangs takes nothing away of what was found before.
             record.write(records)
     finally:
+        print(record.summary(records), f"written to {record.FILE}", sep="\n", flush=True)
         install.detour(target)
-        print(record.summary(records), f"written to {record.FILE}", sep="\n")
     return 0 if records and all(one.good for one in records) else 1
 
 

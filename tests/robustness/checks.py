@@ -7,14 +7,13 @@ from guest import manifest
 from harness import attempts, leftovers
 from harness.facts import Facts
 from harness.kube import Kube, KubectlError, Object, TimedOutError, wait_for
+from robustness.moves import RUNNING_SECONDS
 from robustness.outcome import End, Outcome
 from robustness.plan import Kind
 from robustness.scene import NAMESPACE, Scene
 
 TIDY_SECONDS = 120
 """What is left is taken away after the end was told."""
-RUNNING_SECONDS = 600
-"""For a guest that had to be started again, on a node that had no power."""
 COMPONENTS = ("copier", "holder", "finisher")
 STAT = ("stat", "-c", "%i %y", manifest.VERIFIER_IMAGE_FILE)
 SHOWN = 300

@@ -15,6 +15,8 @@ SECOND = "second"
 BYTES_OF = {"data": 128 << 20, SECOND: 96 << 20}
 """The verifier tells the disks of a guest from one another by these."""
 COPY_SECONDS = 6
+RUNNING_SECONDS = 600
+"""For a guest that had to be started again, on a node that had no power."""
 LIMITED = ("HostAssisted", "Hypervisor")
 """Methods whose copy can be made to take its time, so that something can happen in the middle."""
 
@@ -48,7 +50,14 @@ def begin(scene: Scene) -> None:
 
 
 def again(scene: Scene) -> None:
-    """What to do after a move that failed: another migration, of the same disk."""
+    """What to do after a move that failed: another migration, of the same disk.
+
+    Raises:
+        TimedOutError: the guest, which may have been started again, does not run.
+    """
+    if scene.move.kind is not Kind.OFFLINE:
+        scene.machine.wait_until_running(RUNNING_SECONDS)
+        scene.machine.wait_for_writes(20, RUNNING_SECONDS)
     volume = scene.manifests[0]["spec"]["volume"]
     scene.apply(_manifest(scene, "again", volume, _spec(scene)))
 

@@ -12,7 +12,7 @@ from harness.machine import Verdict
 from robustness import checks, moves, record, running
 from robustness.faults import FAULTS
 from robustness.injecting import Injector
-from robustness.plan import CANCEL, Injection, Kind, Move, Run, Stage
+from robustness.plan import CANCEL, CRASH, Injection, Kind, Move, Run, Stage
 from robustness.record import Record
 from robustness.running import Running
 
@@ -191,6 +191,25 @@ def test_two_disks(faked, monkeypatch):
     assert found.problems == ()
     assert found.outcome == "m completed, m-second completed"
     assert [claim for claim, _ in faked.verified] == ["m", "m-second"]
+
+
+def test_after_a_failure_that_was_to_be_expected_the_next_try_must_succeed(faked, monkeypatch):
+    kept = faked.get
+    failed = {"type": "Succeeded", "status": "False", "reason": "GuestStopped"}
+
+    def get(kind, name, namespace):
+        if kind == "volumemigrations" and name == "m":
+            return {"status": {"conditions": [failed]}}
+        return kept(kind, name, namespace)
+
+    monkeypatch.setattr(faked, "get", get)
+    monkeypatch.setattr(_Machine, "claim", lambda self, volume="data": "again")
+    monkeypatch.setattr(_Machine, "instance_claim", lambda self, volume="data": "again")
+    monkeypatch.setattr(_Machine, "crash", lambda self: None, raising=False)
+    move = Move(kind=Kind.STOPPED, when_stopped="Cancel")
+    found = carried_out(faked, move, (Injection(fault=CRASH),))
+    assert found.problems == ()
+    assert found.outcome == "m failed (GuestStopped), again completed"
 
 
 CLAIMS = {"data": "m", "second": "m-second"}
