@@ -1,15 +1,17 @@
 """Overlays as files: ``<state>/switches/<switch uid>/overlay/<name>``, made by ``qemu-img``."""
 
+import fnmatch
 import os
 from pathlib import Path
 
 from detour_agent.adapters.files import make_folder, plain_name, sync_file, sync_folder
+from detour_agent.adapters.folders import UNREADABLE
 from detour_agent.adapters.journal_files import NAME
 from detour_agent.adapters.places import Places
 from detour_agent.adapters.process import run
 from detour_agent.domain.budget import Room
 from detour_agent.domain.ports import OverlayImage, Place
-from detour_agent.errors import StepFailed
+from detour_agent.errors import StepFailed, Unreachable
 from detour_crds.names import QEMU_UID
 
 OPTIONS = "extended_l2=on,cluster_size=128k"
@@ -79,12 +81,17 @@ class OverlayFiles:
         """Every overlay file that is there, complete or not.
 
         Raises:
-            Unreachable: nobody has their volume mounted.
+            Unreachable: nobody has their volume mounted, or it cannot be looked at.
         """
         if not self.places.is_made(switch_uid):
             return ()
-        folder = self.folder(switch_uid)
-        return tuple(sorted(path.name for path in folder.glob(OVERLAYS)))
+        try:
+            names = os.listdir(self.folder(switch_uid))
+        except FileNotFoundError:
+            return ()
+        except OSError as error:
+            raise Unreachable(UNREADABLE, str(error)) from error
+        return tuple(sorted(fnmatch.filter(names, OVERLAYS)))
 
     def allocated_bytes(self, switch_uid: str, name: str) -> int:
         """Bytes the overlay takes on disk, 0 if it is not there."""

@@ -16,17 +16,31 @@ def within(process: Process | None, path: str) -> Iterator[int]:
     """A directory inside a process's root, open, without following a tenant's links.
 
     Raises:
-        Unreachable: there is no such process any more.
+        Unreachable: there is no such process any more, or its root cannot be opened.
         OSError: the directory is not there, or a link is in the way.
     """
     if process is None:
         raise Unreachable("OverlayPlaceUnreachable", "nobody has the overlay's volume mounted")
-    folder = Path("/proc", str(process.pid))
-    root = os.open(folder / "root", FOLDER)
+    root = _root(process)
     try:
-        if start_time(folder) != process.start_time:
-            raise Unreachable("ProcessGone", f"process {process.pid} is another one now")
         with folder_in(root, path) as there:
             yield there
     finally:
         os.close(root)
+
+
+def _root(process: Process) -> int:
+    folder = Path("/proc", str(process.pid))
+    try:
+        root = os.open(folder / "root", FOLDER)
+    except OSError as error:
+        raise Unreachable("ProcessGone", f"{folder}: {error}") from error
+    try:
+        same = start_time(folder) == process.start_time
+    except OSError as error:
+        os.close(root)
+        raise Unreachable("ProcessGone", f"{folder}: {error}") from error
+    if not same:
+        os.close(root)
+        raise Unreachable("ProcessGone", f"process {process.pid} is another one now")
+    return root

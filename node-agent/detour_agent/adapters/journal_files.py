@@ -5,7 +5,7 @@ from pathlib import Path
 from detour_agent.adapters.files import make_folder, replace_file
 from detour_agent.adapters.places import Places
 from detour_agent.domain.journal import Record, UnreadableJournalError, decode, encode
-from detour_agent.errors import InvariantBroken, Unreachable
+from detour_agent.errors import InvariantBroken
 
 # Not readable but passable: the guest's user reaches the overlays below by their path.
 FOLDER_MODE = 0o711
@@ -26,10 +26,13 @@ class JournalFiles:
 
         Raises:
             InvariantBroken: there is a file and it cannot be read.
+            Unreachable: the agent has none, and beside the overlay one cannot look.
         """
         own = self._read(self._path(switch_uid), switch_uid)
+        if own is not None or self._places.place(switch_uid) is None:
+            return own
         beside = self._beside(switch_uid)
-        return own if own is not None or beside is None else self._read(beside, switch_uid)
+        return self._read(beside, switch_uid) if beside is not None else None
 
     def _read(self, path: Path, switch_uid: str) -> Record | None:
         try:
@@ -49,10 +52,15 @@ class JournalFiles:
     def write(self, record: Record) -> None:
         """Replace the record: first beside an overlay on a volume, then in the agent's directory.
 
+        A volume that nobody has mounted may have gone for good, and the move can end without.
+
         Raises:
             InvariantBroken: the disk does not take it; nothing may go on without it.
+            Unreachable: the volume is mounted, and one cannot look; nothing was written.
         """
-        path, beside = self._path(record.switch_uid), self._beside(record.switch_uid)
+        path, place = self._path(record.switch_uid), self._places.place(record.switch_uid)
+        mounted = place is not None and place.process is not None
+        beside = self._beside(record.switch_uid) if mounted else None
         try:
             if beside is not None:
                 replace_file(beside, encode(record))
@@ -66,9 +74,5 @@ class JournalFiles:
 
     def _beside(self, switch_uid: str) -> Path | None:
         """Beside an overlay on a volume, from when there is a folder for it."""
-        if self._places.place(switch_uid) is None:
-            return None
-        try:
-            return self._places.folder(switch_uid) / NAME
-        except Unreachable:
-            return None
+        made = self._places.is_made(switch_uid)
+        return self._places.folder(switch_uid) / NAME if made else None

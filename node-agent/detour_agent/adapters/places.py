@@ -10,7 +10,7 @@ import os
 import threading
 from pathlib import Path
 
-from detour_agent.adapters import covered
+from detour_agent.adapters import covered, folders
 from detour_agent.adapters.files import existing, plain_name, sync_folder
 from detour_agent.adapters.inside import within
 from detour_agent.domain.ports import Place
@@ -19,7 +19,6 @@ from detour_agent.errors import StepFailed, Unreachable
 FOLDER_MODE = 0o711
 INIT = 1
 """The node's first process, which has the node's own mounts."""
-READABLE = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 class Places:
@@ -30,20 +29,32 @@ class Places:
         self._init = init
         self._places: dict[str, Place] = {}
         self._held: dict[str, int] = {}
+        self._unknown: dict[str, Unreachable] = {}
         self._lock = threading.Lock()
 
     def settle(self, switch_uid: str, place: Place | None) -> None:
-        """Say where the overlays of a switch are from now on; None: in the agent's directory."""
+        """Say where the overlays of a switch are from now on; None: in the agent's directory.
+
+        What cannot be looked at is unknown, and whoever asks for it later is told so.
+        """
         with self._lock:
             held = self._held.pop(switch_uid, None)
             if held is not None:
                 os.close(held)
             self._places.pop(switch_uid, None)
+            self._unknown.pop(switch_uid, None)
             if place is not None:
                 self._places[switch_uid] = place
-                found = _open(place)
-                if found is not None:
-                    self._held[switch_uid] = found
+                self._take_hold(switch_uid, place)
+
+    def _take_hold(self, switch_uid: str, place: Place) -> None:
+        try:
+            found = folders.opened(place)
+        except Unreachable as error:
+            self._unknown[switch_uid] = error
+            return
+        if found is not None:
+            self._held[switch_uid] = found
 
     def own(self, switch_uid: str) -> Path:
         """The switch's folder in the agent's directory, wherever the overlays are."""
@@ -57,37 +68,39 @@ class Places:
         """The folder of the overlays, which the launcher gets to see.
 
         Raises:
-            Unreachable: it is on a volume, and nobody has that mounted, or it is not made yet.
+            Unreachable: it is on a volume that cannot be looked at, or it is not made yet.
         """
         if switch_uid not in self._places:
             return self.own(switch_uid) / "overlay"
-        held = self._held.get(switch_uid)
-        if held is None:
-            raise Unreachable("OverlayPlaceUnreachable", "the overlay's volume is not mounted")
-        return Path("/proc", str(os.getpid()), "fd", str(held))
+        if not self.is_made(switch_uid):
+            raise Unreachable("OverlayPlaceUnreachable", "the overlay's folder is not made yet")
+        return Path("/proc", str(os.getpid()), "fd", str(self._held[switch_uid]))
 
     def is_made(self, switch_uid: str) -> bool:
         """Whether there is a folder; one on a volume may still have to be made.
 
         Raises:
-            Unreachable: nobody has the volume mounted.
+            Unreachable: nobody has the volume mounted, or it could not be looked at.
         """
-        place = self._places.get(switch_uid)
-        if place is None or switch_uid in self._held:
+        if switch_uid not in self._places or switch_uid in self._held:
             return True
-        if place.process is None:
-            raise Unreachable("OverlayPlaceUnreachable", "the overlay's volume is not mounted")
+        self._see_known(switch_uid)
         return False
+
+    def _see_known(self, switch_uid: str) -> None:
+        unknown = self._unknown.get(switch_uid)
+        if unknown is not None:
+            raise Unreachable(unknown.reason, unknown.message) from unknown
 
     def make(self, switch_uid: str) -> None:
         """Make the folder on the volume, if it is on one and not there.
 
         Raises:
             StepFailed: it cannot be made, or it is somebody else's.
-            Unreachable: the volume is not mounted.
+            Unreachable: the volume is not mounted, or could not be looked at.
         """
         place = self._places.get(switch_uid)
-        if place is None or switch_uid in self._held:
+        if place is None or self.is_made(switch_uid):
             return
         try:
             with within(place.process, place.base) as base:
@@ -99,7 +112,7 @@ class Places:
 
     def _open_new(self, switch_uid: str, place: Place) -> None:
         self.settle(switch_uid, place)
-        if switch_uid not in self._held:
+        if not self.is_made(switch_uid):
             raise StepFailed("OverlayNotCreated", f"{place.base}/{place.name} is not root's own")
 
     def discard(self, switch_uid: str) -> None:
@@ -110,7 +123,7 @@ class Places:
         is not empty, stays.
         """
         place, held = self._places.get(switch_uid), self._held.get(switch_uid)
-        if place is None:
+        if place is None or switch_uid in self._unknown:
             return
         with contextlib.suppress(OSError, Unreachable), within(place.process, place.base) as base:
             os.rmdir(place.name, dir_fd=base)
@@ -131,7 +144,7 @@ class Places:
             with within(place.process, place.base) as base:
                 return os.statvfs(f"/proc/{os.getpid()}/fd/{base}")
         except OSError as error:
-            raise Unreachable("OverlayPlaceUnreadable", str(error)) from error
+            raise Unreachable(folders.UNREADABLE, str(error)) from error
 
     def on_node(self, switch_uid: str) -> bool:
         """Whether the overlays take room from the file system of the agent's own directory."""
@@ -143,36 +156,3 @@ class Places:
                 return os.fstat(base).st_dev == self._state.stat().st_dev
         except OSError:
             return True
-
-
-def _open(place: Place) -> int | None:
-    """The folder, open; None if it is not there or is not root's own."""
-    for path in (place.exposed, f"{place.base}/{place.name}"):
-        try:
-            with within(place.process, path) as there:
-                # The point it is to be mounted on is there before it is mounted.
-                bare = path == place.exposed and not _is_mounted(there)
-                if path and os.fstat(there).st_uid == 0 and not bare:
-                    return os.open(f"/proc/{os.getpid()}/fd/{there}", READABLE)
-        except (OSError, Unreachable):
-            continue
-    return None
-
-
-def _is_mounted(folder: int) -> bool:
-    """Whether an open folder is the root of a mount.
-
-    The number of its file system does not tell: the launcher's own directories may be on the very
-    one that the volume is on.
-    """
-    above = os.open("..", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
-    try:
-        return _mount(folder) != _mount(above)
-    finally:
-        os.close(above)
-
-
-def _mount(folder: int) -> str:
-    """The number of the mount that an open folder is on (proc(5), ``/proc/<pid>/fdinfo``)."""
-    told = Path(f"/proc/self/fdinfo/{folder}").read_text(encoding="ascii")
-    return next(line for line in told.splitlines() if line.startswith("mnt_id:"))

@@ -166,7 +166,8 @@ class Place:
 class Images(Protocol):
     """The overlays of one node, in the agent's own directory or on a volume.
 
-    ``found`` and ``room`` raise ``Unreachable`` where nobody has that volume mounted.
+    ``found`` and ``room`` raise ``Unreachable`` where nobody has that volume mounted, or where it
+    cannot be looked at.
     """
 
     def settle(self, switch_uid: str, place: Place | None) -> None:
@@ -316,10 +317,16 @@ class JournalStore(Protocol):
 
         Raises:
             InvariantBroken: there is one and it cannot be read.
+            Unreachable: where it may be one cannot look.
         """
 
     def write(self, record: Record) -> None:
-        """Replace the record; it is on the disk when this returns."""
+        """Replace the record; it is on the disk when this returns.
+
+        Raises:
+            InvariantBroken: the disk does not take it.
+            Unreachable: where it has to be one cannot look.
+        """
 
 
 class Clock(Protocol):

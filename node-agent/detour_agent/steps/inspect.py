@@ -41,9 +41,12 @@ def look(switch: Switch, ports: Ports, memory: Memory) -> Look:
     """
     place, wanted = place_of(switch, ports), wanted_of(switch)
     ports.images.settle(switch.uid, place)
-    record = _record(switch, ports)
-    if record is None and wanted.ever_reported and place is not None and place.process is None:
-        return _blind(switch, wanted)
+    try:
+        record = _record(switch, ports)
+    except Unreachable as error:
+        if _may_be_begun(switch, wanted):
+            return _blind(switch, wanted, error)
+        record = None
     overlays = _overlays(switch, ports)
     if overlays is None and _is_let_go(switch, record, place):
         overlays = ()
@@ -138,8 +141,16 @@ def _place_on_claim(switch: Switch, ports: Ports) -> Place:
     return Place(process=holder, base=HOLDER_OVERLAY_PATH, name=switch.overlay_name)
 
 
-def _blind(switch: Switch, wanted: Wanted) -> Look:
-    """On another node than the one that began: the journal is where nobody has mounted it yet.
+def _may_be_begun(switch: Switch, wanted: Wanted) -> bool:
+    """Whether there may be a journal: by the last report, or by a pod that is to finish the move.
+
+    A node that is lost in the very start has journalled it and reported nothing.
+    """
+    return wanted.ever_reported or switch.compute.finisher_pod is not None
+
+
+def _blind(switch: Switch, wanted: Wanted, error: Unreachable) -> Look:
+    """On another node than the one that began the journal may be where one cannot look yet.
 
     An unreachable journal is no missing one: the stage is what was reported last.
     """
@@ -149,7 +160,10 @@ def _blind(switch: Switch, wanted: Wanted) -> Look:
         seen=dataclasses.replace(seen, stage=switch.node.stage or Stage.MISSING),
         record=None,
         known=_known(switch, None, None, None),
-        problem=LastError(reason="JournalUnreachable", message="waiting for the overlay's volume"),
+        problem=LastError(
+            reason="JournalUnreachable",
+            message=f"waiting for the overlay's volume: {error.message}",
+        ),
     )
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from detour_agent.domain.journal import Record
 from detour_agent.domain.ports import Place
+from detour_agent.errors import Unreachable
 from detour_agent.steps.inspect import place_of
 from detour_crds.attachment_switch import ObjectRef, Order, Stage, Top
 from detour_crds.names import HOLDER_OVERLAY_PATH
@@ -73,15 +74,22 @@ class OtherNode(Machine):
     mounted: bool = False
 
     def read(self, uid: str) -> Record | None:
-        return super().read(uid) if self.mounted else None
+        if not self.mounted:
+            raise Unreachable("OverlayPlaceUnreachable", "not mounted")
+        return super().read(uid)
 
     def find_finisher(self, pod_uid: str):
         return super().find_finisher(pod_uid) if self.mounted else None
 
 
-def test_another_node_waits_for_the_journal_and_does_not_take_it_for_missing():
+@pytest.mark.parametrize("reported", [True, False])
+def test_another_node_waits_for_the_journal_and_does_not_take_it_for_missing(reported: bool):
+    """The first one may have been lost before it reported what it had begun."""
     agent = on_claim(Machine())
     agent.reach(Order.OVERLAY)
+    if not reported:
+        node = dataclasses.replace(agent.switch.node, stage=None, reached=Order.NONE)
+        agent.switch = dataclasses.replace(agent.switch, node=node)
     told = agent.switch.node
     elsewhere = OtherNode(**vars(agent.machine))
     elsewhere.gone, elsewhere.unmounted = True, True
@@ -92,7 +100,8 @@ def test_another_node_waits_for_the_journal_and_does_not_take_it_for_missing():
     for _ in range(3):
         agent.once()
     node = agent.switch.node
-    assert (node.stage, node.reached, node.stopped) == (told.stage, told.reached, None)
+    stage = told.stage or Stage.MISSING
+    assert (node.stage, node.reached, node.stopped) == (stage, told.reached, None)
     assert (node.row, node.top, node.last_error.reason) == (
         "U1",
         Top.UNKNOWN,

@@ -1,6 +1,7 @@
 """Folders on volumes: only of root, reached through a process, held no longer than a look."""
 
 import dataclasses
+import errno
 import os
 import subprocess
 from collections.abc import Iterator
@@ -8,13 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from detour_agent.adapters import folders
 from detour_agent.adapters.images import OverlayFiles
+from detour_agent.adapters.journal_files import JournalFiles
 from detour_agent.adapters.places import Places
 from detour_agent.adapters.processes import start_time
 from detour_agent.domain import budget
 from detour_agent.domain.budget import GIB, Room
+from detour_agent.domain.journal import Record
 from detour_agent.domain.ports import Place, Process
 from detour_agent.errors import StepFailed, Unreachable
+from detour_agent.privileged.syscalls import open_beneath
+from detour_crds.attachment_switch import Stage
 
 UID = "11112222-3333-4444-5555-666677778888"
 ME = Process(os.getpid(), start_time(Path("/proc/self")))
@@ -181,3 +187,106 @@ def test_the_point_that_nothing_is_mounted_on_yet_is_no_folder(tmp_path, volume)
     places = Places(tmp_path / "agent")
     places.settle(UID, dataclasses.replace(place(volume), exposed=str(tmp_path / "exposed")))
     assert places.folder(UID).samefile(volume / NAME)
+
+
+@pytest.fixture
+def failing(monkeypatch) -> set[str]:
+    """Names that cannot be opened below, as on a volume whose storage has gone."""
+    names: set[str] = set()
+
+    def refuse(folder: int, path: str, flags: int, resolve: int) -> int:
+        if path in names:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+        return open_beneath(folder, path, flags, resolve)
+
+    monkeypatch.setattr(folders, "open_beneath", refuse)
+    return names
+
+
+def test_a_folder_that_cannot_be_looked_at_is_unknown_and_not_absent(tmp_path, volume, failing):
+    places = Places(tmp_path / "agent")
+    places.settle(UID, place(volume))
+    places.make(UID)
+    (volume / NAME / "overlay-1.qcow2").touch()
+    failing.add(NAME)
+    overlays = OverlayFiles(tmp_path / "agent", places=places)
+    overlays.settle(UID, place(volume))
+    for look in (overlays.folder, overlays.found, places.is_made, places.make):
+        with pytest.raises(Unreachable):
+            look(UID)
+    places.discard(UID)
+    assert (volume / NAME).exists()
+    failing.clear()
+    overlays.settle(UID, place(volume))
+    assert overlays.found(UID) == ("overlay-1.qcow2",)
+
+
+def test_a_volume_that_is_not_where_it_has_to_be_is_unknown(tmp_path, volume):
+    places = Places(tmp_path / "agent")
+    places.settle(UID, place(volume / "gone"))
+    with pytest.raises(Unreachable):
+        places.is_made(UID)
+
+
+def test_the_other_place_where_the_folder_is_decides(tmp_path, moved, failing):
+    """The destination covers the volume, so what is not there may be where one cannot look."""
+    exposed = Path(moved.exposed).name
+    failing.add(exposed)
+    places = Places(tmp_path / "agent")
+    places.settle(UID, moved)
+    with pytest.raises(Unreachable):
+        places.is_made(UID)
+    failing.symmetric_difference_update({exposed, NAME})
+    places.settle(UID, moved)
+    assert places.is_made(UID)
+
+
+def test_files_that_cannot_be_listed_are_unknown(tmp_path, volume, monkeypatch):
+    overlays = OverlayFiles(tmp_path)
+    overlays.settle(UID, place(volume))
+    overlays.places.make(UID)
+
+    def refuse(_path: object) -> list[str]:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    with pytest.raises(Unreachable):
+        overlays.found(UID)
+
+
+def journalled(stage: Stage) -> Record:
+    about = {"namespace": "ns", "name": "move", "volume": "root", "domain": "ns_vm"}
+    return Record(switch_uid=UID, token="t", stage=stage, **about)  # noqa: S106
+
+
+def test_a_journal_beside_a_folder_that_cannot_be_looked_at_is_not_missing(
+    tmp_path, volume, failing
+):
+    places = Places(tmp_path / "agent")
+    places.settle(UID, place(volume))
+    places.make(UID)
+    journal = JournalFiles(tmp_path / "agent", places)
+    record = journalled(Stage.OVERLAY)
+    journal.write(record)
+    failing.add(NAME)
+    places.settle(UID, place(volume))
+    with pytest.raises(Unreachable):
+        journal.write(dataclasses.replace(record, stage=Stage.MIRROR))
+    assert journal.read(UID) == record
+    elsewhere = Places(tmp_path / "other")
+    elsewhere.settle(UID, place(volume))
+    with pytest.raises(Unreachable):
+        JournalFiles(tmp_path / "other", elsewhere).read(UID)
+    failing.clear()
+    elsewhere.settle(UID, place(volume))
+    assert JournalFiles(tmp_path / "other", elsewhere).read(UID) == record
+
+
+def test_a_journal_goes_on_without_a_volume_that_nobody_has_any_more(tmp_path, volume):
+    """Its claim may have been deleted: the guest's writes are where QEMU has them open."""
+    places = Places(tmp_path / "agent")
+    places.settle(UID, place(volume, None))
+    journal = JournalFiles(tmp_path / "agent", places)
+    record = journalled(Stage.CANCEL)
+    journal.write(record)
+    assert journal.read(UID) == record
