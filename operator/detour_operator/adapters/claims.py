@@ -209,6 +209,13 @@ def bytes_of(quantity: str) -> int:
     return size
 
 
+def sizes(claim: Mapping[str, Any]) -> tuple[int, int | None]:
+    """Bytes that a claim asks for, and those that it has, None until it is bound."""
+    requests = ((claim.get("spec") or {}).get("resources") or {}).get("requests") or {}
+    capacity = ((claim.get("status") or {}).get("capacity") or {}).get("storage")
+    return bytes_of(requests.get("storage", "0")), None if capacity is None else bytes_of(capacity)
+
+
 def _claims_of(pod: Mapping[str, Any]) -> set[str]:
     volumes = pod.get("spec", {}).get("volumes") or []
     return {(volume.get("persistentVolumeClaim") or {}).get("claimName", "") for volume in volumes}

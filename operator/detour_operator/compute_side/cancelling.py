@@ -16,7 +16,7 @@ from detour_operator.compute_side import (
 )
 from detour_operator.compute_side.fence import close_fence, point_instance_at
 from detour_operator.compute_side.observation import Machine, Observation
-from detour_operator.compute_side.preflight import Refusal
+from detour_operator.compute_side.refusal import Refusal
 from detour_operator.compute_side.step import Step, record, stall, wait
 
 CANCELLED = "Cancelled"

@@ -105,7 +105,7 @@ def budget(raw: Json) -> Budget:
 
 
 def claim(raw: Json) -> Claim:
-    """A PersistentVolumeClaim."""
+    """A PersistentVolumeClaim, without its sizes (``adapters.claims.sizes``)."""
     spec, annotations = raw.get("spec") or {}, raw["metadata"].get("annotations") or {}
     marked = SUPERSEDED_LABEL in (raw["metadata"].get("labels") or {})
     return Claim(

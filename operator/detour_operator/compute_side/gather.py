@@ -14,6 +14,7 @@ from detour_crds.conditions import Status, SwitchCondition, find
 from detour_crds.names import SWITCH_FINALIZER
 from detour_operator.adapters import (
     budgets,
+    claims,
     events,
     instances,
     namespaces,
@@ -31,6 +32,7 @@ from detour_operator.compute_side.budget import budget_name
 from detour_operator.compute_side.finisher import finisher_name
 from detour_operator.compute_side.holder import holder_name, overlay_pod_name
 from detour_operator.compute_side.observation import (
+    Claim,
     Nothing,
     Observation,
     Rival,
@@ -132,12 +134,13 @@ class _Look:
             holder=_fact(holder, facts.pod),
             finisher=_fact(finisher, facts.pod),
             budget=_fact(budget, facts.budget),
-            source_claim=_fact(source, facts.claim),
-            destination_claim=_fact(destination, facts.claim),
+            source_claim=_fact(source, _claim),
+            destination_claim=_fact(destination, _claim),
             overlay_claim=_fact(of_overlay[0], facts.claim),
             overlay_pod=_fact(of_overlay[1], facts.pod),
             live_migrations=self._read(self._live_migrations),
             source_users=self._read(lambda: self._source_users(source, launcher)),
+            destination_users=self._read(lambda: self._destination_users(destination, instance)),
             rivals=self._read(self._rivals),
             proof=proof,
             permitted=self._read(self._permitted),
@@ -210,6 +213,16 @@ class _Look:
         name = source["metadata"]["name"]
         return pods.other_users(self._api, self._namespace, name, own)
 
+    def _destination_users(
+        self, destination: Json | Nothing, instance: Json | Nothing
+    ) -> tuple[str, ...]:
+        """Of use for a stopped machine only, until it is pointed there."""
+        ordered, runs = self._switch.order is not Order.NONE, not isinstance(instance, Nothing)
+        if ordered or runs or isinstance(destination, Nothing):
+            return ()
+        name = destination["metadata"]["name"]
+        return pods.other_users(self._api, self._namespace, name, launcher_uid="")
+
     def _rivals(self) -> tuple[Rival, ...]:
         """Of use before the start only; read, as all of this, after the own lock was."""
         if self._switch.begun:
@@ -262,6 +275,12 @@ def _refused(switch: Switch) -> bool:
 
 def _fact(found: S | Nothing, read: Callable[[S], T]) -> T | Nothing:
     return found if isinstance(found, Nothing) else read(found)
+
+
+def _claim(raw: Json) -> Claim:
+    requested, capacity = claims.sizes(raw)
+    found = facts.claim(raw)
+    return dataclasses.replace(found, requested_bytes=requested, capacity_bytes=capacity)
 
 
 def _document(found: Json | Nothing) -> Json | None:

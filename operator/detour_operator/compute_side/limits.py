@@ -7,7 +7,7 @@ holds, so that an operator that was away judges as one that was there.
 from detour_crds.attachment_switch import Merged, Node, Order, Position, Pressure
 from detour_operator.compute_side import direct
 from detour_operator.compute_side.observation import Observation
-from detour_operator.compute_side.preflight import Refusal
+from detour_operator.compute_side.refusal import Refusal
 from detour_operator.compute_side.step import Step, record
 from detour_operator.reconcile.times import is_over
 

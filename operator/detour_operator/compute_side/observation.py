@@ -162,7 +162,8 @@ class Budget:
 class Claim:
     """A PersistentVolumeClaim; ``superseded_for`` is the disk it is a stale image of, if any.
 
-    ``made_for`` is the uid of the switch whose overlay it was created for.
+    ``made_for`` is the uid of the switch whose overlay it was created for. ``requested_bytes`` are
+    what it asks for, ``capacity_bytes`` what it has, None until it is bound.
     """
 
     name: str
@@ -171,9 +172,22 @@ class Claim:
     volume_mode: str = "Filesystem"
     access_modes: tuple[str, ...] = ("ReadWriteOnce",)
     storage_class: str | None = None
+    requested_bytes: int = 0
+    capacity_bytes: int | None = None
     made_for: str | None = None
     superseded_for: str | None = None
     superseded_by: str | None = None
+
+    @property
+    def block(self) -> bool:
+        """Whether it is a device, and has no file system."""
+        return self.volume_mode == "Block"
+
+    @property
+    def image_bytes(self) -> int:
+        """Bytes that a disk on it may have; a file system takes some of its capacity itself."""
+        device = self.capacity_bytes if self.block else None
+        return self.requested_bytes if device is None else device
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,6 +225,8 @@ class Observation:
     Attributes:
         live_migrations: names of those of the instance that have not ended.
         source_users: pods other than the launcher and Detour's own that use the source claim.
+        destination_users: pods other than copiers and Detour's own that use the destination claim
+            of a machine that is stopped.
         proof: read before everything else, so that the rest is "the second look" (ordering: the
             lock is on at every API server, then a look at VMI and VMIM, then the start).
         permitted: whether the operator may act as KubeVirt's controller.
@@ -233,6 +249,7 @@ class Observation:
     overlay_pod: Pod | Nothing = Nothing.ABSENT
     live_migrations: tuple[str, ...] | Nothing = ()
     source_users: tuple[str, ...] | Nothing = ()
+    destination_users: tuple[str, ...] | Nothing = ()
     rivals: tuple[Rival, ...] | Nothing = ()
     proof: Proof | Nothing = Nothing.ABSENT
     permitted: bool | Nothing = Nothing.ABSENT

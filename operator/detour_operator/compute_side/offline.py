@@ -6,7 +6,7 @@ server refuses a cancel.
 """
 
 from detour_crds.attachment_switch import Handover, Order, Position
-from detour_operator.compute_side import cancelling, declaring, superseded, undo
+from detour_operator.compute_side import cancelling, declaring, fitting, superseded, undo
 from detour_operator.compute_side.actions import HandMachine
 from detour_operator.compute_side.destination import destination_noted
 from detour_operator.compute_side.lock import put_on
@@ -43,7 +43,11 @@ def _cancelled(seen: Observation) -> Step | None:
 
 
 def _frozen(seen: Observation) -> Step:
-    """Row F2: until the caller has copied and asks for the destination."""
+    """Row F2: until the caller has copied and asks for the destination, and that fits."""
+    unfit = fitting.destination(seen)
+    if unfit is not None:
+        message = f"{unfit.message}; or cancel (spec.position Source)"
+        return wait(unfit.reason, message, position=Position.FROZEN)
     if seen.switch.spec.position is not Position.DESTINATION:
         message = "nothing writes to the source: copy it, then set spec.position to Destination"
         there = isinstance(seen.destination_claim, Claim)

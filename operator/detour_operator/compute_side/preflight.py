@@ -5,21 +5,12 @@ The checks are pure and run in every pass until the order Overlay is given, so t
 (KubeVirt facts 9 and 11).
 """
 
-import dataclasses
 from collections.abc import Callable
 
 from detour_crds.volume_migration import OverlayPlace
-from detour_operator.compute_side import rivals
+from detour_operator.compute_side import fitting, rivals
 from detour_operator.compute_side.observation import Claim, Instance, Machine, Observation, Pod
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why the start is refused: one CamelCase word, and a sentence with the next step."""
-
-    reason: str
-    message: str
-
+from detour_operator.compute_side.refusal import Refusal
 
 BUSY = "VirtualMachineBusy"
 
@@ -177,26 +168,6 @@ def _source(seen: Observation) -> Refusal | None:
     return None
 
 
-def _destination(seen: Observation) -> Refusal | None:
-    source, wanted = seen.source_claim, seen.destination_claim
-    if not isinstance(source, Claim) or not isinstance(wanted, Claim):
-        return None  # it may be named and created as late as with the position Destination
-    where = f"the destination claim {wanted.name}"
-    if wanted.uid == source.uid:
-        return Refusal("DestinationIsSource", f"{where} is the source: name another claim")
-    if wanted.deleting:
-        return Refusal("DestinationDeleting", f"{where} is being deleted: name another claim")
-    if wanted.volume_mode != source.volume_mode:
-        message = (
-            f"{where} has the volume mode {wanted.volume_mode}, the source {source.volume_mode}"
-        )
-        return Refusal("VolumeModeDiffers", f"{message}: use a claim of the same mode")
-    if "ReadWriteOncePod" in wanted.access_modes:
-        message = f"{where} is ReadWriteOncePod: no second pod could hold it beside the launcher"
-        return Refusal("AccessModeNotSupported", f"{message}; use ReadWriteOnce")
-    return None
-
-
 def _alone(seen: Observation) -> Refusal | None:
     other = rivals.in_the_way(seen)
     if other is None:
@@ -217,6 +188,6 @@ CHECKS: tuple[Callable[[Observation], Refusal | None], ...] = (
     _same_claim,
     _launcher,
     _source,
-    _destination,
+    fitting.destination,
     _alone,
 )

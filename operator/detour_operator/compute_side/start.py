@@ -16,7 +16,7 @@ from detour_operator.compute_side.fence import open_fence
 from detour_operator.compute_side.holding import hold
 from detour_operator.compute_side.lock import put_on
 from detour_operator.compute_side.observation import Instance, Observation
-from detour_operator.compute_side.preflight import Refusal
+from detour_operator.compute_side.refusal import Refusal
 from detour_operator.compute_side.step import REFUSED_SECONDS, Step, record, ref, wait
 
 ACCEPTED = "Accepted"

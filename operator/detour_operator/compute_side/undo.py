@@ -5,7 +5,7 @@ from detour_operator.compute_side import budget, overlay_claim, stopped, strateg
 from detour_operator.compute_side.fence import close_fence
 from detour_operator.compute_side.holding import let_go
 from detour_operator.compute_side.observation import Observation
-from detour_operator.compute_side.preflight import Refusal
+from detour_operator.compute_side.refusal import Refusal
 from detour_operator.compute_side.step import Step, record
 
 

@@ -15,6 +15,7 @@ WHERE = {
     "the claim it makes": "operator/detour_operator/storage_side/making.py",
     "the snapshot of the source": "operator/detour_operator/storage_side/snapshot.py",
     "refusals of the compute side": "operator/detour_operator/compute_side/preflight.py",
+    "its destination": "operator/detour_operator/compute_side/fitting.py",
     "limits": "operator/detour_operator/compute_side/limits.py",
     "inspection": "node-agent/detour_agent/domain/inspection.py",
     "copier": "copier/detour_copier/errors.py",

@@ -2,7 +2,9 @@
 
 import pytest
 
+from detour_operator.adapters import claims
 from detour_operator.compute_side import facts
+from detour_operator.compute_side.observation import Claim
 from unit.operator.compute_samples import claim, disk, instance, machine, pod
 
 
@@ -107,3 +109,20 @@ def test_a_claim():
         "Block",
         ("ReadWriteOnce",),
     )
+
+
+def test_a_claim_has_what_it_was_given_and_asks_for_what_it_wants():
+    raw = claim("new", resources={"requests": {"storage": "1Gi"}})
+    assert claims.sizes(raw) == (1 << 30, None)
+    raw["status"] = {"capacity": {"storage": "1.5e9"}}
+    assert claims.sizes(raw) == (1 << 30, 1_500_000_000)
+    assert claims.sizes(claim("old")) == (0, None)
+
+
+@pytest.mark.parametrize(
+    ("mode", "capacity", "image"),
+    [("Filesystem", 12, 10), ("Filesystem", None, 10), ("Block", 12, 12), ("Block", None, 10)],
+)
+def test_a_file_system_takes_some_of_its_claim_itself(mode, capacity, image):
+    found = Claim(name="c", uid="c", volume_mode=mode, requested_bytes=10, capacity_bytes=capacity)
+    assert found.image_bytes == image

@@ -7,7 +7,7 @@ import pytest
 from detour_crds.attachment_switch import Handover, Order, Position
 from detour_crds.conditions import Status, SwitchCondition, find
 from detour_crds.volume_migration import HandoverMode
-from detour_operator.compute_side import actions
+from detour_operator.compute_side import actions, fitting
 from detour_operator.compute_side.decisions import decide
 from detour_operator.compute_side.observation import Nothing, Proof
 from unit.operator.compute_switches import MARKED, SEEN, SWITCH, seen
@@ -79,6 +79,87 @@ def test_f2_the_order_comes_before_the_machine_so_that_no_cancel_comes_between()
     assert decision.status.compute.order is Order.DESTINATION
     decision = decide(stopped(ORDERED, **asked))
     assert decision.actions == (actions.HandMachine("old", "new", live=False),)
+
+
+NEW = dataclasses.replace(SEEN.destination_claim, requested_bytes=8, capacity_bytes=12)
+OLD = dataclasses.replace(SEEN.source_claim, requested_bytes=10, capacity_bytes=12)
+BLOCK = {"volume_mode": "Block"}
+FITS = {
+    "a file system as large as is asked for": (OLD, NEW),
+    "one that is not bound yet": (
+        OLD,
+        dataclasses.replace(NEW, requested_bytes=10, capacity_bytes=None),
+    ),
+    "a device of the same size": (
+        dataclasses.replace(OLD, **BLOCK),
+        dataclasses.replace(NEW, **BLOCK),
+    ),
+}
+UNFIT = {
+    "too small": ({"capacity_bytes": 9}, {}, (), "DestinationTooSmall", "10"),
+    "not bound yet and too small": ({"capacity_bytes": None}, {}, (), "DestinationTooSmall", "8"),
+    "a device that is too small": (
+        {**BLOCK, "capacity_bytes": 11},
+        BLOCK,
+        (),
+        "DestinationTooSmall",
+        "12",
+    ),
+    "of the other kind": (BLOCK, {}, (), "VolumeModeDiffers", "Block"),
+    "in use": ({}, {}, ("p1", "p2"), "DestinationInUse", "p1, p2"),
+}
+UNFITS = pytest.mark.parametrize(
+    ("new", "old", "users", "reason", "told"), UNFIT.values(), ids=UNFIT
+)
+
+
+def claims(new, old, users):
+    return {
+        "destination_claim": dataclasses.replace(NEW, **new),
+        "source_claim": dataclasses.replace(OLD, **old),
+        "destination_users": users,
+    }
+
+
+@UNFITS
+def test_d0_a_destination_that_cannot_take_the_disk_is_refused(new, old, users, reason, told):
+    untouched = {"token": None, "locked": False, "lock_proven": False, "destination_claim": None}
+    decision = decide(stopped(untouched, **claims(new, old, users)))
+    accepted = find(decision.status.conditions, SwitchCondition.ACCEPTED)
+    assert (accepted.status, accepted.reason) == (Status.FALSE, reason)
+    assert told in accepted.message
+    assert "spec.destination" in accepted.message
+    assert (decision.actions, decision.status.compute.locked) == ((), False)
+
+
+@UNFITS
+@pytest.mark.parametrize("noted", [True, False])
+def test_f2_one_that_was_named_late_is_not_gone_to(new, old, users, reason, told, noted):
+    asked = {"wanted": Position.DESTINATION, "position": Position.FROZEN}
+    compute = FROZEN if noted else {**FROZEN, "destination_claim": None}
+    decision = decide(stopped(compute, **asked, **claims(new, old, users)))
+    assert (decision.actions, decision.reason) == ((), reason)
+    assert told in decision.message
+    assert decision.status.compute.order is Order.NONE
+    assert decision.status.position is Position.FROZEN
+    assert status_of(decision, SwitchCondition.SOURCE_FROZEN) is Status.TRUE
+    cancelled = decide(
+        stopped(compute, **{**asked, "wanted": Position.SOURCE}, **claims(new, old, users))
+    )
+    assert cancelled.status.position is Position.SOURCE
+
+
+@pytest.mark.parametrize(("old", "new"), FITS.values(), ids=FITS)
+def test_f2_one_that_fits_is_gone_to(old, new):
+    asked = {"wanted": Position.DESTINATION, "position": Position.FROZEN}
+    decision = decide(stopped(FROZEN, **asked, source_claim=old, destination_claim=new))
+    assert decision.status.compute.order is Order.DESTINATION
+
+
+def test_the_node_agent_compares_the_images_of_a_guest_that_runs():
+    """Their claims may ask for more than they hold."""
+    small = dataclasses.replace(NEW, capacity_bytes=9)
+    assert fitting.destination(seen(source_claim=OLD, destination_claim=small)) is None
 
 
 def test_f2_a_dry_run_ends_before_the_lock():

@@ -204,6 +204,38 @@ def test_a_refusal_changes_nothing_but_the_status(driver):
     assert written == {SWITCH, f"{SWITCH}/status"}
 
 
+@pytest.mark.parametrize(
+    ("pod", "reason"),
+    [
+        ({}, "DestinationInUse"),
+        ({"labels": {"detour.dev/component": "external-copier"}}, "Frozen"),
+        ({"phase": "Succeeded"}, "Frozen"),
+    ],
+    ids=["anybody's", "a copier's", "one that has ended"],
+)
+def test_a_stopped_machine_does_not_go_where_another_pod_is(driver, pod, reason):
+    for path in (INSTANCE, f"{NS}/pods/launcher"):
+        del driver.cluster.objects[path]
+    driver.cluster.objects[f"{NS}/pods/p1"] = {
+        "metadata": {"name": "p1", "uid": "p1", "labels": pod.get("labels")},
+        "spec": {"volumes": [{"persistentVolumeClaim": {"claimName": "new"}}]},
+        "status": {"phase": pod.get("phase", "Running")},
+    }
+    driver.passes()
+    assert condition(driver.cluster, "Ready")["reason"] == reason
+
+
+def test_a_stopped_machine_does_not_go_where_there_is_no_room(driver):
+    for path in (INSTANCE, f"{NS}/pods/launcher"):
+        del driver.cluster.objects[path]
+    for name, size in (("old", "2Gi"), ("new", "1Gi")):
+        found = driver.cluster.objects[f"{NS}/persistentvolumeclaims/{name}"]
+        found["spec"]["resources"] = {"requests": {"storage": size}}
+    driver.passes()
+    accepted = condition(driver.cluster, "Accepted")
+    assert (accepted["status"], accepted["reason"]) == ("False", "DestinationTooSmall")
+
+
 @pytest.mark.parametrize("unread", ["virtualmachineinstances", "pods/hp-volume", "claims/new"])
 def test_what_cannot_be_read_is_not_absent(driver, unread):
     driver.frozen()

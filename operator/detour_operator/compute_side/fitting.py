@@ -1,0 +1,60 @@
+"""Whether the destination claim can take the disk; it may be named as late as it is asked for.
+
+Of a running guest the node agent compares the images themselves. Of a stopped one nobody does
+before it boots from the copy: there the claims have to do, as on the storage side.
+"""
+
+from detour_operator.compute_side.observation import Claim, Instance, Observation
+from detour_operator.compute_side.refusal import Refusal
+
+
+def destination(seen: Observation) -> Refusal | None:
+    """What is wrong with it; None if nothing is, or if it is not there yet."""
+    source, wanted = seen.source_claim, seen.destination_claim
+    if not isinstance(source, Claim) or not isinstance(wanted, Claim):
+        return None
+    refused = _usable(source, wanted)
+    if refused is not None or isinstance(seen.instance, Instance):
+        return refused
+    return _large_enough(source, wanted) or _unused(seen, wanted)
+
+
+def _usable(source: Claim, wanted: Claim) -> Refusal | None:
+    where = _where(wanted)
+    if wanted.uid == source.uid:
+        return Refusal("DestinationIsSource", f"{where} is the source: name another claim")
+    if wanted.deleting:
+        return Refusal("DestinationDeleting", f"{where} is being deleted: name another claim")
+    if wanted.volume_mode != source.volume_mode:
+        message = (
+            f"{where} has the volume mode {wanted.volume_mode}, the source {source.volume_mode}"
+        )
+        return Refusal("VolumeModeDiffers", f"{message}: use a claim of the same mode")
+    if "ReadWriteOncePod" in wanted.access_modes:
+        message = f"{where} is ReadWriteOncePod: no second pod could hold it beside the launcher"
+        return Refusal("AccessModeNotSupported", f"{message}; use ReadWriteOnce")
+    return None
+
+
+def _large_enough(source: Claim, wanted: Claim) -> Refusal | None:
+    room = wanted.requested_bytes if wanted.capacity_bytes is None else wanted.capacity_bytes
+    if room >= source.image_bytes:
+        return None
+    has = "has" if source.block else "asks for"
+    message = (
+        f"{_where(wanted)} has {room} bytes, the source claim {source.name} {has}"
+        f" {source.image_bytes}: use one of at least that size"
+    )
+    return Refusal("DestinationTooSmall", message)
+
+
+def _unused(seen: Observation, wanted: Claim) -> Refusal | None:
+    if not isinstance(seen.destination_users, tuple) or not seen.destination_users:
+        return None
+    users = ", ".join(seen.destination_users)
+    message = f"{_where(wanted)} is used by {users}, and would be written over: end that first"
+    return Refusal("DestinationInUse", message)
+
+
+def _where(wanted: Claim) -> str:
+    return f"spec.destination: the claim {wanted.name}"
