@@ -10,6 +10,7 @@ from harness.kube import KubectlError, wait_for
 SIZE = "128Mi"
 # What a guest was told in the last seconds of its node is in no log; it may be on the disk.
 UNLOGGED = 2000
+KEPT = "tests.detour.dev/kept"
 TAINT = "node.kubernetes.io/out-of-service=nodeshutdown:NoExecute"
 
 
@@ -161,3 +162,67 @@ def test_a_node_that_is_gone_loses_what_it_alone_had_and_only_if_somebody_accept
         wait_until_elsewhere(machine, before[machine.name], node)
         assert machine.instance_claim() == migration.name
         assert_intact(machine, migration.name)
+
+
+@contextlib.contextmanager
+def kept(kube, kind, name, namespace):
+    """An object that does not go although it is deleted."""
+    kube.patch(kind, name, namespace, {"metadata": {"finalizers": [KEPT]}})
+    try:
+        yield
+    finally:
+        if kube.get(kind, name, namespace) is not None:
+            kube.patch(kind, name, namespace, {"metadata": {"finalizers": None}})
+
+
+def is_ending(kube, kind, name, namespace):
+    """Whether an object is gone, or asked to go."""
+    found = kube.get(kind, name, namespace)
+    return found is None or "deletionTimestamp" in found["metadata"]
+
+
+ENDS = {"Destination": {"hold": False}, "Source": {"cancel": True}}
+
+
+@pytest.mark.alone
+@pytest.mark.e2e
+@pytest.mark.parametrize("end", ENDS)
+def test_node_lost_after_the_end(cluster, kube, machine_on, migrate, namespace, powered_off, end):
+    """Its agent has reached the end and removed the overlay; the overlay's claim is still there.
+
+    The pod that holds that claim is kept, so that the move waits for it when the power goes.
+    """
+    machine = machine_on()
+    migration = copied_and_held(cluster, machine, migrate, where="Claim")
+    before, node = machine.instance_uid(), node_of(machine)
+    compute = migration.switch()["status"]["compute"]
+    pod, claim = compute["overlayPod"]["name"], compute["overlayClaim"]["name"]
+    with kept(kube, "pods", pod, namespace):
+        kube.patch("volumemigrations", "m", namespace, {"spec": ENDS[end]})
+        wait_for(
+            "the agent to have ended, and the pod to be asked to go",
+            lambda: (
+                migration.switch()["status"]["node"].get("reached") == end
+                and is_ending(kube, "pods", pod, namespace)
+            ),
+            seconds=300,
+            seen=migration.story,
+        )
+        switch = migration.switch()["status"]
+        assert (switch["compute"]["locked"], switch["node"].get("overlay")) == (True, None)
+        assert not is_ending(kube, "pvc", claim, namespace)
+        powered_off(node)
+        ended = migration.wait_for_end(seconds=300)
+        forward = end == "Destination"
+        assert ended["status"] == str(forward), migration.story()
+        assert forward or ended["reason"] == "Cancelled", migration.story()
+        assert is_ending(kube, "pvc", claim, namespace)
+        kube.run("taint", "node", node, TAINT)
+        wait_until_elsewhere(machine, before, node)
+        assert machine.instance_claim() == ("m" if forward else machine.source)
+    wait_for(
+        "the overlay's claim to be gone",
+        lambda: kube.get("pvc", claim, namespace) is None,
+        seconds=300,
+    )
+    assert_intact(machine, machine.claim())

@@ -4,7 +4,7 @@ import dataclasses
 
 from detour_crds.attachment_switch import Order, Position, Qemu
 from detour_crds.volume_migration import Trust
-from detour_operator.compute_side.observation import Observation
+from detour_operator.compute_side.observation import Nothing, Observation, Pod
 from detour_operator.compute_side.step import Step, stall, wait
 
 ENDS = {Order.DESTINATION: Trust.DESTINATION, Order.SOURCE: Trust.SOURCE}
@@ -24,6 +24,16 @@ def left_alone(seen: Observation) -> bool:
     All of the disk is on one claim by then, and nothing of it in the overlay alone.
     """
     return at_end(seen) and seen.node_lost is True
+
+
+def let_go(seen: Observation, pod: Pod | Nothing) -> bool:
+    """Whether nobody need wait for the end of a pod of Detour's any more.
+
+    On a node that was lost after the end its deletion is enough: it writes nothing, and kubelet
+    ends it when the node is back.
+    """
+    ending = isinstance(pod, Pod) and pod.deleting
+    return pod is Nothing.ABSENT or (ending and left_alone(seen))
 
 
 def is_asked(seen: Observation) -> bool:

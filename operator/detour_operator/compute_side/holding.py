@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+from detour_operator.compute_side import guest
 from detour_operator.compute_side.actions import Action, CreateHolder, DeleteHolder
 from detour_operator.compute_side.observation import Claim, Nothing, Observation, Pod
 from detour_operator.compute_side.step import Step, act, record, ref, wait
@@ -74,8 +75,8 @@ def _is_ours(seen: Observation, holder: Pod, claim: Claim) -> bool:
 
 
 def let_go(seen: Observation) -> Step | None:
-    """The next step until the holder is gone; None then."""
-    if seen.holder is Nothing.ABSENT:
+    """The next step until the holder is gone, or need not be waited for; None then."""
+    if guest.let_go(seen, seen.holder):
         return None
     if isinstance(seen.holder, Pod) and not seen.holder.deleting:
         message = f"deleting the holder pod {seen.holder.name}"

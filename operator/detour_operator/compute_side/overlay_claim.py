@@ -14,9 +14,15 @@ from detour_operator.compute_side.actions import (
     DeleteOverlayPod,
 )
 from detour_operator.compute_side.attempt import short_uid
-from detour_operator.compute_side.guest import at_end, certain, left_alone, waits_for_node
+from detour_operator.compute_side.guest import (
+    at_end,
+    certain,
+    left_alone,
+    let_go,
+    waits_for_node,
+)
 from detour_operator.compute_side.holding import Held, held
-from detour_operator.compute_side.observation import Claim, Nothing, Observation, Pod, Switch
+from detour_operator.compute_side.observation import Claim, Observation, Pod, Switch
 from detour_operator.compute_side.step import Step, act, record, ref, stall, wait
 
 OVERLAY_MISSING = "OverlayMissing"
@@ -125,7 +131,7 @@ def take_down(seen: Observation) -> Step | None:
     pod = seen.overlay_pod
     if isinstance(pod, Pod) and not pod.deleting:
         return act("CleaningUp", f"deleting the pod {pod.name}", DeleteOverlayPod(pod.uid))
-    if pod is not Nothing.ABSENT:
+    if not let_go(seen, pod):
         return wait("CleaningUp", "waiting for the pod that held the overlay to be gone")
     return give_up(seen)
 

@@ -8,10 +8,10 @@ has asked for it, which he does when the copy is whole, else back into the sourc
 
 from detour_crds.attachment_switch import Order, Position, Qemu, Stage
 from detour_crds.volume_migration import WhenStopped
-from detour_operator.compute_side import direct
+from detour_operator.compute_side import direct, guest
 from detour_operator.compute_side.actions import CreateFinisher, DeleteFinisher
 from detour_operator.compute_side.destination import destination_noted
-from detour_operator.compute_side.observation import Claim, Nothing, Observation, Pod
+from detour_operator.compute_side.observation import Claim, Observation, Pod
 from detour_operator.compute_side.step import Step, act, record, ref, wait
 
 GUEST_STOPPED = "GuestStopped"
@@ -112,8 +112,8 @@ def finisher_claims(seen: Observation) -> tuple[str, str | None, str | None]:
 
 
 def let_go(seen: Observation) -> Step | None:
-    """The next step until the finisher is gone; None then."""
-    if seen.finisher is Nothing.ABSENT:
+    """The next step until the finisher is gone, or need not be waited for; None then."""
+    if guest.let_go(seen, seen.finisher):
         return None
     if isinstance(seen.finisher, Pod) and not seen.finisher.deleting:
         message = f"deleting the pod {seen.finisher.name}"

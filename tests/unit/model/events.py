@@ -73,7 +73,7 @@ def _api(world):
         found.add(_delete_switch(world))
     if cluster.holder == "pending":
         found.add(world.alter("cluster", holder="running"))
-    if cluster.holder == "deleting":
+    if cluster.holder == "deleting" and world.nodes.ends_pods:
         found.add(world.alter("cluster", holder=""))
     return found
 

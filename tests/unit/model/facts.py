@@ -186,6 +186,11 @@ class Nodes:
     def lost(self):
         return self.first in ("cut", "off")
 
+    @property
+    def ends_pods(self):
+        """By kubelet, or without it once somebody has said that the node is off."""
+        return self.given_up or not self.lost
+
 
 @facts
 class Copying:

@@ -147,6 +147,60 @@ def test_the_overlays_claim_goes_without_the_agent_of_a_node_that_is_off(end):
     assert unlocks(decide(on_claim(end, **{**off, "overlay_claim": Nothing.ABSENT})), end)
 
 
+HOLDER = Pod(name="h", uid="holder-uid", node="n", owner="launcher-uid", claims=("new",))
+FINISHER = Pod(name="f", uid="f-uid", node="n", pinned="n", claims=("old",))
+WITHOUT_OVERLAY = {"node": {"overlay": None}}
+PODS = {
+    "the overlay's, forward": (Order.DESTINATION, "overlay_pod", OVERLAY_POD),
+    "the overlay's, back": (Order.SOURCE, "overlay_pod", OVERLAY_POD),
+    "the holder": (Order.SOURCE, "holder", HOLDER),
+    "the finisher, forward": (Order.DESTINATION, "finisher", FINISHER),
+    "the finisher, back": (Order.SOURCE, "finisher", FINISHER),
+}
+OF_POD = pytest.mark.parametrize(("end", "which", "pod"), PODS.values(), ids=PODS)
+
+
+def with_pod(end, which, pod, **others):
+    """The agent has removed the overlay; one pod of the move is left on its node."""
+    gone = {"overlay_pod": Nothing.ABSENT, "overlay_claim": Nothing.ABSENT}
+    return on_claim(end, **WITHOUT_OVERLAY, **{**gone, which: pod, **others})
+
+
+@OF_POD
+def test_a_pod_of_the_move_on_a_lost_node_is_asked_to_go(end, which, pod):
+    (action,) = decide(with_pod(end, which, pod)).actions
+    assert action.uid == pod.uid
+
+
+@OF_POD
+def test_kubelet_ends_it_when_the_node_is_back_and_nobody_waits_for_that(end, which, pod):
+    ending = dataclasses.replace(pod, deleting=True)
+    assert unlocks(decide(with_pod(end, which, ending)), end)
+
+
+@OF_POD
+def test_on_a_node_that_is_heard_its_end_is_waited_for(end, which, pod):
+    ending = dataclasses.replace(pod, deleting=True)
+    decision = decide(with_pod(end, which, ending, node_lost=False))
+    assert (decision.actions, decision.status.compute.locked) == ((), True)
+
+
+@ENDS
+def test_the_overlays_claim_is_let_go_before_the_lock(end):
+    """Its volume is kept as long as a pod has it, and its name is nobody else's."""
+    ending = dataclasses.replace(OVERLAY_POD, deleting=True)
+    decision = decide(with_pod(end, "overlay_pod", ending, overlay_claim=CLAIM))
+    assert decision.actions == (actions.DeleteOverlayClaim(CLAIM.uid),)
+    going = dataclasses.replace(CLAIM, deleting=True)
+    assert unlocks(decide(with_pod(end, "overlay_pod", ending, overlay_claim=going)), end)
+
+
+def test_a_finisher_that_is_needed_is_waited_for():
+    """Before the end: its agent may be merging there."""
+    ending = dataclasses.replace(FINISHER, deleting=True)
+    assert waits(decide(gone(finisher=ending)))
+
+
 def test_no_holder_is_made_on_a_lost_node():
     decision = decide(at_end(Order.DESTINATION, holder=Nothing.ABSENT))
     assert waits(decision)
