@@ -48,8 +48,10 @@ def look(switch: Switch, ports: Ports, memory: Memory) -> Look:
             return _blind(switch, wanted, error)
         record = None
     overlays = _overlays(switch, ports)
-    if overlays is None and _is_let_go(switch, record, place):
-        overlays = ()
+    problem = None
+    if overlays is None and record is not None and _is_let_go(switch, record, place):
+        overlays, problem = (), _left_beside(switch, record)
+        memory.last_error = None
     room = _room(switch, ports)
     base = Look(
         wanted=wanted,
@@ -59,6 +61,7 @@ def look(switch: Switch, ports: Ports, memory: Memory) -> Look:
         overlays=overlays or (),
         overlay_bytes=_overlay_bytes(switch, ports, overlays or ()),
         room=room,
+        problem=problem,
     )
     try:
         return _look_at_guest(base, switch, ports, memory)
@@ -175,11 +178,25 @@ def _overlays(switch: Switch, ports: Ports) -> tuple[str, ...] | None:
         return None
 
 
-def _is_let_go(switch: Switch, record: Record | None, place: Place | None) -> bool:
+def _is_let_go(switch: Switch, record: Record, place: Place | None) -> bool:
     """Whether the operator ended the move without this node: nobody mounts the volume again."""
-    ended = record is not None and record.stage in (Stage.DONE, Stage.CANCELLED)
+    ended = record.stage in (Stage.DONE, Stage.CANCELLED)
     unheld = place is not None and place.process is None
     return ended and unheld and switch.compute.locked is False
+
+
+def _left_beside(switch: Switch, record: Record) -> LastError | None:
+    """What to say of a folder on the source's volume, unless the overlay was seen to go.
+
+    A claim of its own is deleted with all that is on it.
+    """
+    before = switch.node if switch.node.token == switch.compute.token else Node()
+    removed = before.overlay is None and before.last_error is None
+    beside = switch.overlay.where is OverlayPlace.SOURCE_VOLUME
+    if removed or not beside or not record.overlays:
+        return None
+    message = f"the folder {switch.overlay_name} may be left on the source's volume: remove it"
+    return LastError(reason="OverlayLeft", message=message)
 
 
 def _unseen(record: Record | None, overlays: tuple[str, ...] | None) -> Seen:

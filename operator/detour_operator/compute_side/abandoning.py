@@ -14,6 +14,7 @@ import dataclasses
 from detour_crds.attachment_switch import Handover, Order, Position
 from detour_crds.volume_migration import OverlayPlace, Trust
 from detour_operator.compute_side import (
+    beside,
     budget,
     direct,
     guest,
@@ -181,6 +182,7 @@ def _end(seen: Observation, position: Position) -> Step:
         handover=Handover.DONE if position is Position.DESTINATION else Handover.PENDING,
     )
     message = "the node with the overlay is gone; what only the overlay had is given up"
+    message = beside.told(seen, message)
     return (
         budget.take_down(seen)
         or overlay_claim.give_up(seen)

@@ -18,6 +18,7 @@ import dataclasses
 from detour_crds.attachment_switch import AttachmentSwitchStatus, Order, Position
 from detour_operator.compute_side import (
     abandoning,
+    beside,
     budget,
     cancelling,
     guest,
@@ -124,10 +125,10 @@ def _ended(seen: Observation) -> Step:
     if seen.switch.deleting and seen.switch.finalizer:
         return act("Deleted", "the switch has ended and may go", RemoveFinalizer())
     if seen.switch.status.position is Position.DESTINATION:
-        message = "the machine is on the destination"
+        message = beside.told(seen, "the machine is on the destination")
         return Step(reason="Switched", message=message, after=None)
     why = cancelling.ended(seen)
-    return Step(reason=why.reason, message=why.message, after=None)
+    return Step(reason=why.reason, message=beside.told(seen, why.message), after=None)
 
 
 def _stopped(seen: Observation) -> Step | None:

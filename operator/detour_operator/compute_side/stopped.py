@@ -8,7 +8,7 @@ has asked for it, which he does when the copy is whole, else back into the sourc
 
 from detour_crds.attachment_switch import Order, Position, Qemu, Stage
 from detour_crds.volume_migration import WhenStopped
-from detour_operator.compute_side import direct, guest
+from detour_operator.compute_side import beside, direct, guest
 from detour_operator.compute_side.actions import CreateFinisher, DeleteFinisher
 from detour_operator.compute_side.destination import destination_noted
 from detour_operator.compute_side.observation import Claim, Observation, Pod
@@ -116,6 +116,8 @@ def let_go(seen: Observation) -> Step | None:
     if guest.let_go(seen, seen.finisher):
         return None
     if isinstance(seen.finisher, Pod) and not seen.finisher.deleting:
+        if beside.is_being_removed(seen):
+            return wait("CleaningUp", _with_error(seen, "the node agent removes the overlay"))
         message = f"deleting the pod {seen.finisher.name}"
         return act("CleaningUp", message, DeleteFinisher(seen.finisher.uid))
     return wait("CleaningUp", "waiting for the pod that finished the move to be gone")

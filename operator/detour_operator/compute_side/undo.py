@@ -1,7 +1,7 @@
 """What is put back by a cancel, and by a start that is refused half-way."""
 
 from detour_crds.attachment_switch import Position
-from detour_operator.compute_side import budget, overlay_claim, stopped, strategy
+from detour_operator.compute_side import beside, budget, overlay_claim, stopped, strategy
 from detour_operator.compute_side.fence import close_fence
 from detour_operator.compute_side.holding import let_go
 from detour_operator.compute_side.observation import Observation
@@ -38,7 +38,7 @@ def before_any_order(seen: Observation, refusal: Refusal) -> Step | None:
 
 
 def put_back(seen: Observation) -> Step | None:
-    """Strategy as it was, pods and the overlay's claim gone; None once all are seen."""
+    """Strategy as it was, pods and the overlay's claim let go; None once all are seen."""
     return (
         strategy.put_back(seen)
         or overlay_claim.take_down(seen)
@@ -55,7 +55,7 @@ def unlock(seen: Observation, reason: str, message: str, position: Position | No
     return budget.take_down(seen) or record(
         seen,
         reason,
-        message,
+        beside.told(seen, message),
         position=position,
         locked=False,
         lock_proven=False,

@@ -68,6 +68,49 @@ def test_a_node_that_comes_back_after_the_end_has_nothing_left_to_do(end: Order)
     assert (node.reached, node.overlay, node.last_error) == (end, None, None)
 
 
+def beside_source(machine: Machine) -> Agent:
+    agent = Agent(machine)
+    overlay = OverlaySpec(where=OverlayPlace.SOURCE_VOLUME)
+    agent.switch = dataclasses.replace(agent.switch, overlay=overlay)
+    for order in (Order.OVERLAY, Order.MIRRORED):
+        agent.reach(order)
+    return agent
+
+
+def let_go(agent: Agent) -> None:
+    compute = dataclasses.replace(agent.switch.compute, locked=False)
+    agent.switch = dataclasses.replace(agent.switch, compute=compute)
+
+
+@pytest.mark.parametrize("restarted", [True, False])
+@pytest.mark.parametrize("end", [Order.SOURCE, Order.DESTINATION])
+def test_a_folder_beside_the_source_that_nobody_can_reach_is_told_of(end: Order, restarted: bool):
+    """Of a guest that is gone at the end; nobody mounts its volume for that."""
+    agent = beside_source(Machine())
+    agent.reach(end)
+    agent.machine.gone = agent.machine.unmounted = True
+    agent.once()
+    if restarted:
+        agent.restart()
+    let_go(agent)
+    node = agent.settle()
+    assert (node.reached, node.overlay, node.last_error.reason) == (end, None, "OverlayLeft")
+    assert NAME in node.last_error.message
+    again = agent.settle()
+    assert again.last_error == node.last_error
+
+
+@pytest.mark.parametrize("end", [Order.SOURCE, Order.DESTINATION])
+def test_one_that_was_removed_is_not(end: Order):
+    agent = beside_source(Machine())
+    agent.reach(end)
+    agent.settle()
+    assert not agent.machine.overlays
+    agent.machine.gone = agent.machine.unmounted = True
+    let_go(agent)
+    assert agent.settle().last_error is None
+
+
 class OtherNode(Machine):
     """Has no journal of its own, and reaches the one beside the overlay with the finisher only."""
 
