@@ -185,3 +185,21 @@ def test_a_source_that_cannot_be_read(cluster, blocks, machines, migrate):
     assert machine.claim() == machine.source
     verdict = machine.verify(machine.source, block=True)
     assert verdict.passed, verdict.text
+
+
+def test_a_destination_that_cannot_be_written_to(cluster, blocks, machines, migrate):
+    """It looks empty, and takes no write: the guest's own writes come back from the overlay."""
+    node, (first, second) = cluster.nodes[0], cluster.provider.classes.block
+    blocks.make(node, first, DEVICE)
+    machine = machines()
+    machine.create(first, str(DEVICE), volume_mode="Block", node=node)
+    machine.wait_until_running()
+    machine.wait_for_writes()
+    booted = machine.instance_uid()
+    volume = blocks.make(node, second, DEVICE)
+    with blocks.unwritable(node, volume):
+        template = {"claimTemplate": {"storageClassName": second}}
+        migration = migrate("failed", machine.name, template)
+        assert_undone(cluster, machine, migration, "WriteError")
+    assert machine.instance_uid() == booted
+    assert_intact(machine, machine.source, block=True)

@@ -24,6 +24,13 @@ blockdev --flushbufs "$1"
 """
 
 
+IMMUTABLE = """
+chattr "$2" "$(losetup --noheadings --raw --output BACK-FILE "$1")"
+"""
+"""Flag ``i``: the file under the device takes no write any more, open as it is, and the device
+answers with an I/O error; reading goes on (measured: ext4, Linux 6.18)."""
+
+
 @dataclasses.dataclass
 class BlockVolumes:
     """Makes volumes, and takes them away again."""
@@ -79,6 +86,16 @@ class BlockVolumes:
             yield
         finally:
             self.target.provider.node_exec(node, ["sh", "-euc", MEND, "sh", device])
+
+    @contextlib.contextmanager
+    def unwritable(self, node: str, name: str) -> Iterator[None]:
+        """Have a volume answer every write with an I/O error; it can be read as before."""
+        change = ["sh", "-euc", IMMUTABLE, "sh", self.devices[name]]
+        self.target.provider.node_exec(node, [*change, "+i"])
+        try:
+            yield
+        finally:
+            self.target.provider.node_exec(node, [*change, "-i"])
 
     def remove(self) -> None:
         """Remove all volumes, as soon as no claim has them any more."""
