@@ -10,6 +10,7 @@ import pytest
 from contract.conftest import SIZE, Bench, assembled, filled, loop_device
 from contract.launcher import VOLUME
 from contract.test_live_move import content, reach, until, writable
+from detour_agent.adapters import monitor_mirror
 from detour_agent.adapters.processes import identity_of
 from detour_crds.attachment_switch import MirrorSpec, Node, Order, Stage, Top
 from detour_crds.names import QEMU_UID
@@ -104,6 +105,29 @@ def test_cancel_with_the_copy_ready(direct: Bench):
     assert content(direct.source, 64 * KIB, 4 * KIB) == b"\x55" * 4 * KIB
     assert content(direct.source, 0, 4 * KIB) == b"\x66" * 4 * KIB
     assert content(direct.destination, 0, 4 * KIB) == b"\x11" * 4 * KIB
+    assert xml(direct) == before
+    assert left_behind(direct) == []
+
+
+def refused(node: Node) -> str:
+    return node.last_error.reason if node.last_error else ""
+
+
+def test_a_qemu_that_lacks_a_command_opens_nothing(direct: Bench, monkeypatch):
+    """As one will that has taken a deprecated command out; asked of a real one."""
+    before = xml(direct)
+    lacked = "block-job-cancel-gently"
+    monkeypatch.setattr(monitor_mirror, "NEEDED", monitor_mirror.NEEDED | {lacked})
+    direct.agent.order(Order.MIRRORED)
+    node = until(direct, lambda node: refused(node) == "QemuTooNew", "the refusal")
+    assert lacked in node.last_error.message
+    node = until(direct, lambda node: refused(node) == "DestinationFailed", "giving it up")
+    assert lacked in node.last_error.message
+    assert written_to(direct) == ["source"]
+    node = reach(direct, Order.SOURCE)
+    assert node.stage is Stage.CANCELLED
+    direct.launcher.write(0x67, 0, 4 * KIB)
+    assert content(direct.source, 0, 4 * KIB) == b"\x67" * 4 * KIB
     assert xml(direct) == before
     assert left_behind(direct) == []
 

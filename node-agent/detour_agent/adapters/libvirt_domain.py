@@ -123,9 +123,8 @@ class LibvirtDomain:
             monitor = read_monitor(self._alias, self._ask(domain, "query-block"), [], [])
             if monitor is None:
                 raise StepFailed("DiskNotFound", f"QEMU has no disk {self._alias}")
-            offered = {item["name"] for item in self._ask(domain, "query-commands")}
-            if lacking := sorted(monitor_mirror.NEEDED - offered):
-                raise StepFailed("QemuTooNew", f"QEMU does not have {', '.join(lacking)}")
+            offered = self._ask(domain, "query-commands")
+            monitor_mirror.check_offered(item["name"] for item in offered)
             for command in monitor_mirror.begin(disk, monitor.top, target, bytes_per_second):
                 self._ask(domain, *command)
 

@@ -10,11 +10,13 @@ format node over it, and else for writing for good (measured: libvirt 9.0 with Q
 11.3 with QEMU 10.0): then the option is set first, and nothing else of the node is changed.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from detour_agent.domain.chain import Disk, MonitorNode
 from detour_agent.domain.direct_chain import job_id, node_names
 from detour_agent.domain.ports import CopyTarget
+from detour_agent.errors import StepFailed
 
 DIRECT = ("none", "directsync")
 """Cache modes of libvirt that pass the node's page cache by."""
@@ -25,6 +27,18 @@ NEEDED = frozenset(
 )
 """A copy is not begun that could not be ended: QEMU has deprecated some and may take them out."""
 Command = tuple[str, dict[str, Any]]
+
+
+def check_offered(commands: Iterable[str]) -> None:
+    """See that QEMU has what the copy needs, before anything is opened.
+
+    Raises:
+        StepFailed: it has not.
+    """
+    lacking = sorted(NEEDED - set(commands))
+    if lacking:
+        message = f"QEMU does not have {', '.join(lacking)}: choose another copy method"
+        raise StepFailed("QemuTooNew", message)
 
 
 def begin(

@@ -4,7 +4,9 @@ import dataclasses
 
 import pytest
 
+from detour_agent.adapters.monitor_mirror import NEEDED, check_offered
 from detour_agent.domain.journal import decode
+from detour_agent.domain.ports import CopyTarget
 from detour_agent.domain.rows import direct
 from detour_agent.domain.situation import Job, PathImage, Target
 from detour_agent.domain.step import Action
@@ -106,6 +108,46 @@ def test_a_destination_that_takes_no_write_is_refused_and_the_guest_stays():
     assert agent.switch.node.last_error.reason == "DestinationFailed"
     assert agent.switch.node.reached is Order.NONE
     cancelled(agent, Order.NONE)
+    assert agent.machine.holds == agent.machine.writes
+
+
+QEMU_7_2 = (
+    "blockdev-add", "blockdev-mirror", "blockdev-reopen", "block-job-cancel", "blockdev-del",
+    "query-block", "device_add",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("taken_out", sorted(NEEDED))
+def test_a_qemu_that_lacks_a_command_is_refused_by_name(taken_out):
+    check_offered(QEMU_7_2)
+    with pytest.raises(StepFailed, match=taken_out) as refused:
+        check_offered(command for command in QEMU_7_2 if command != taken_out)
+    assert refused.value.reason == "QemuTooNew"
+
+
+@dataclasses.dataclass
+class TooNew(DirectMachine):
+    """Has a QEMU without the command by which the copy is ended."""
+
+    def mirror(self, target: CopyTarget, bytes_per_second: int | None) -> None:
+        check_offered(NEEDED - {"block-job-cancel"})
+        super().mirror(target, bytes_per_second)
+
+
+def test_a_guest_of_such_a_qemu_stays_and_its_destination_is_called_failed():
+    agent = DirectAgent(TooNew())
+    agent.order(Order.MIRRORED)
+    told = []
+    for _ in range(12):
+        agent.once()
+        told.append(agent.switch.node.last_error)
+    assert "QemuTooNew" in {error.reason for error in told if error}
+    assert told[-1].reason == "DestinationFailed"
+    assert "block-job-cancel" in told[-1].message
+    assert "mirror" not in agent.machine.effects
+    assert cancelled(agent, Order.NONE).stage is Stage.CANCELLED
+    assert (agent.machine.shown, agent.machine.nodes, agent.machine.job) == (False, False, "")
+    assert agent.machine.top is Top.SOURCE
     assert agent.machine.holds == agent.machine.writes
 
 
