@@ -8,12 +8,16 @@ system is a thin volume whose pool is full: its own file system has room.
 import contextlib
 import fcntl
 import os
+import pathlib
 import shutil
 import subprocess
 
 import pytest
 
+from detour_copier import devices
 from detour_copier.__main__ import FAILED, FINAL
+from detour_copier.__main__ import copy as copy_image
+from detour_copier.errors import CopyError
 from harness.mounts import unmount
 from unit.copier.conftest import MIB
 
@@ -82,6 +86,44 @@ def broken(copy, mounted, tmp_path):
         yield copy
 
 
+@pytest.fixture
+def devices_over(tmp_path):
+    """Makes loop devices, one over the other; the lowest may be over a file."""
+    if os.geteuid() != 0 or not shutil.which("losetup"):
+        pytest.skip("loop devices need root")
+    made = []
+
+    def make(below, count=1):
+        for _ in range(count):
+            command = ["losetup", "--find", "--show", str(below)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode:
+                pytest.skip(f"no loop device can be made here: {done.stderr.strip()}")
+            below = done.stdout.strip()
+            made.append(below)
+        return pathlib.Path(below)
+
+    yield make
+    for device in reversed(made):
+        subprocess.run(["losetup", "--detach", device], check=True)
+
+
+@pytest.fixture
+def immutable():
+    """Has a file take no write any more, open as it is, until the end of the test."""
+    made = []
+
+    def change(path):
+        done = subprocess.run(["chattr", "+i", path], capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"no file can be made immutable here: {done.stderr.strip()}")
+        made.append(path)
+
+    yield change
+    for path in made:
+        subprocess.run(["chattr", "-i", path], check=True)
+
+
 BOTH = pytest.mark.parametrize("more", [0, ODD], ids=["direct", "through the page cache"])
 
 
@@ -141,3 +183,19 @@ def test_a_source_that_cannot_be_read(copy, mounted, tmp_path, more):
             file.write(whole)  # so that it can be unmounted, and looked at
     assert copy.run() == 0
     assert copy.destination.read_bytes() == DATA + bytes(more)
+
+
+@BOTH
+def test_a_loss_that_the_device_tells_of_once(devices_over, immutable, tmp_path, more):
+    """It took each write, into a cache of its own, and says so when it is flushed first."""
+    size = len(DATA) + more
+    (tmp_path / "source").write_bytes(DATA)
+    (tmp_path / "destination").touch()
+    for name in ("source", "destination"):
+        os.truncate(tmp_path / name, 16 * MIB)
+    source = devices_over(tmp_path / "source")
+    destination = devices_over(tmp_path / "destination", count=2)
+    immutable(tmp_path / "destination")
+    with pytest.raises(CopyError, match="WriteError"):
+        copy_image(source, destination, size, devices)
+    assert not (tmp_path / "destination").read_bytes().strip(b"\0")
