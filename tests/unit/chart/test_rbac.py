@@ -182,7 +182,6 @@ def test_the_node_agent_reads_switches_and_writes_their_status():
         for verb in rule["verbs"]
     }
     assert rights == {
-        ("attachmentswitches", "get"),
         ("attachmentswitches", "list"),
         ("attachmentswitches", "watch"),
         ("attachmentswitches/status", "patch"),
