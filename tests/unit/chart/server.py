@@ -33,10 +33,17 @@ class Server:
         self._pool = urllib3.PoolManager(ca_certs=str(authority))
 
     def ask(
-        self, method: str, path: str, body: Any = None, *, user: str = "", dry_run: bool = False
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        user: str = "",
+        token: str = TOKEN,
+        dry_run: bool = False,
     ) -> tuple[int, Any]:
         """Status and body of an answer."""
-        headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         if method == "PATCH":
             headers["Content-Type"] = JSON_PATCH if isinstance(body, list) else MERGE_PATCH
         if user:
@@ -63,15 +70,21 @@ class Server:
         assert status < HTTPStatus.MULTIPLE_CHOICES, f"{method} {path}: {told}"
         return told
 
-    def refusal(self, method: str, path: str, body: Any = None, *, user: str = "joe") -> str:
+    def refusal(
+        self, method: str, path: str, body: Any = None, *, user: str = "joe", token: str = TOKEN
+    ) -> str:
         """Why an attempt would be refused, as the user reads it; empty if it would not."""
-        status, told = self.ask(method, path, body, user=user, dry_run=True)
+        status, told = self.ask(method, path, body, user=user, token=token, dry_run=True)
         return "" if status < HTTPStatus.MULTIPLE_CHOICES else str(told.get("message") or told)
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Server]:
-    """The server, ready to be asked."""
+def running(authorization: str = "AlwaysAllow") -> Iterator[Server]:
+    """The server, ready to be asked.
+
+    Args:
+        authorization: who may do what is not the question where policies alone are asked.
+    """
     tools.ensure("kube-apiserver")
     with (
         tempfile.TemporaryDirectory(prefix="detour-admission-") as name,
@@ -80,7 +93,8 @@ def running() -> Iterator[Server]:
         folder = Path(name)
         etcd, peer, secure = _ports(3)
         _start(ends, folder, "etcd", ["etcd", *_etcd(folder, etcd, peer)])
-        server = [paths.binaries() / "kube-apiserver", *_api_server(folder, etcd, secure)]
+        options = [*_api_server(folder, etcd, secure), f"--authorization-mode={authorization}"]
+        server = [paths.binaries() / "kube-apiserver", *options]
         _start(ends, folder, "kube-apiserver", server)
         authority = folder / "certificates" / "apiserver.crt"
         _until(authority.exists, folder)
@@ -118,8 +132,6 @@ def _api_server(folder: Path, etcd: int, port: int) -> list[str]:
         f"--secure-port={port}",
         f"--cert-dir={folder}/certificates",
         f"--token-auth-file={folder}/tokens.csv",
-        # Who may do what is not the question here, but what the policies say to it.
-        "--authorization-mode=AlwaysAllow",
         # Pods need no account here, and nobody makes them one.
         "--disable-admission-plugins=ServiceAccount",
         "--service-account-issuer=https://kubernetes.default.svc",

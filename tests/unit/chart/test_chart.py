@@ -32,6 +32,8 @@ POLICIES = {
     "detour-lock-switches",
     "detour-superseded",
     "detour-node-agent",
+    "detour-requesters",
+    "detour-switch-requesters",
 }
 
 # About kinds that everybody uses: nobody may have to wait for Detour.
@@ -268,7 +270,7 @@ def test_a_driver_may_ask_and_neither_answer_nor_lock():
         for resource in rule["resources"]
         for verb in rule["verbs"]
     }
-    verbs = {"get", "list", "watch", "create", "update", "patch", "delete"}
+    verbs = {"get", "list", "watch", "create", "update", "patch", "delete", "drive"}
     assert rights == {("attachmentswitches", verb) for verb in verbs}
 
 
