@@ -150,8 +150,8 @@ class OverlayFiles:
         done = run(create_command(part, spec))
         if done.exit_code != 0:
             raise StepFailed("OverlayNotCreated", done.errors.strip() or "qemu-img failed")
-        os.chown(part, self._owner, self._owner)
         part.chmod(0o600)
+        os.chown(part, self._owner, self._owner, follow_symlinks=False)
         label(part, spec.se_linux_level)
         sync_file(part)
         # A link and not a rename: it never takes the place of an overlay that is in use.

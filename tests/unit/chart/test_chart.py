@@ -119,10 +119,11 @@ def test_the_node_agent_runs_everywhere_and_keeps_its_state_on_the_node():
     assert pod["tolerations"] == [{"operator": "Exists"}]
     assert pod["priorityClassName"] == "system-node-critical"
     assert agent["spec"]["updateStrategy"] == {"type": "RollingUpdate"}
-    assert container["securityContext"] == {"privileged": True}
+    assert container["securityContext"] == {"privileged": True, "readOnlyRootFilesystem": True}
     assert given["DETOUR_STATE_DIR"] == "/data/detour"
-    assert container["volumeMounts"] == [{"name": "state", "mountPath": "/data/detour"}]
-    (state,) = pod["volumes"]
+    mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    assert mounts == {"state": "/data/detour", "tmp": "/tmp"}
+    (state,) = [volume for volume in pod["volumes"] if "hostPath" in volume]
     assert state["hostPath"] == {"path": "/data/detour", "type": "DirectoryOrCreate"}
 
 
