@@ -12,6 +12,9 @@ ATTACHMENT_SWITCHES: Final = "attachmentswitches"
 MIGRATION_FINALIZER: Final = f"{GROUP}/migration"
 SWITCH_FINALIZER: Final = f"{GROUP}/switch"
 
+LABEL_LIMIT: Final = 63
+"""Characters of a label's value: nothing carries a longer name, and the API server refuses to look
+for one (https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/)."""
 COMPONENT_LABEL: Final = f"{GROUP}/component"
 """On every pod and Job of a move: ``holder``, ``finisher`` or ``copier``."""
 MIGRATION_LABEL: Final = f"{GROUP}/migration"

@@ -67,11 +67,15 @@ class CopyJob:
 
 def of_migration(api: Api, namespace: str, migration: str) -> list[Json]:
     """All copy Jobs under a migration's name, of whatever attempt."""
+    if len(migration) > names.LABEL_LIMIT:
+        return []
     return api.list(JOBS, namespace, label_selector=_selector(migration))
 
 
 def pods_of_migration(api: Api, namespace: str, migration: str) -> list[Json]:
     """All copiers' pods under a migration's name, oldest first."""
+    if len(migration) > names.LABEL_LIMIT:
+        return []
     pods = api.list(PODS, namespace, label_selector=_selector(migration))
     return sorted(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")))
 
@@ -185,9 +189,12 @@ def _volumes(job: CopyJob) -> list[Json]:
 
 
 def _on_node(node: str) -> Json:
-    """On the guest's node: a ReadWriteOnce source is attached there and nowhere else."""
-    match = {"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}
-    terms = {"nodeSelectorTerms": [{"matchExpressions": [match]}]}
+    """On the guest's node: a ReadWriteOnce source is attached there and nowhere else.
+
+    By its name, which may be longer than a label's value, and other than its label for hosts.
+    """
+    match = {"key": "metadata.name", "operator": "In", "values": [node]}
+    terms = {"nodeSelectorTerms": [{"matchFields": [match]}]}
     return {"requiredDuringSchedulingIgnoredDuringExecution": terms}
 
 

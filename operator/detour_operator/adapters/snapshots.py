@@ -26,6 +26,8 @@ class NewSnapshot:
 
 def of_migration(api: Api, namespace: str, migration: str) -> list[Json]:
     """All snapshots under a migration's name; none if the cluster has no such kind."""
+    if len(migration) > names.LABEL_LIMIT:
+        return []
     selector = f"{names.COMPONENT_LABEL}={SNAPSHOT},{names.MIGRATION_LABEL}={migration}"
     try:
         return api.list(SNAPSHOTS, namespace, label_selector=selector)

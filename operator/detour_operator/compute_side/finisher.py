@@ -14,11 +14,11 @@ from detour_crds.names import (
     FINISHER_SOURCE_DEVICE,
     FINISHER_SOURCE_PATH,
     HOLDER_OVERLAY_PATH,
+    LABEL_LIMIT,
     SWITCH_LABEL,
 )
 from detour_operator.compute_side.attempt import short_uid
 from detour_operator.compute_side.holder import (
-    LABEL_LIMIT,
     OVERLAY,
     PRIORITY_CLASS,
     container,

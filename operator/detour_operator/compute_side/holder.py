@@ -18,6 +18,7 @@ from detour_crds.names import (
     HOLDER_DESTINATION_PATH,
     HOLDER_LABEL,
     HOLDER_OVERLAY_PATH,
+    LABEL_LIMIT,
     QEMU_UID,
     SWITCH_LABEL,
 )
@@ -26,7 +27,6 @@ from detour_operator.compute_side.attempt import short_uid
 HOLDER: Final = "holder"
 PRIORITY_CLASS: Final = "detour-holder"
 """The chart's: nothing may preempt a holder, and kubelet evicts it last."""
-LABEL_LIMIT: Final = 63
 VOLUME: Final = "destination"
 OVERLAY: Final = "overlay"
 RESOURCES: Final = {"cpu": "10m", "memory": "16Mi"}

@@ -7,6 +7,7 @@ the compute side, which refuses by its switch's ``Accepted``.
 import dataclasses
 from collections.abc import Callable
 
+from detour_crds.names import LABEL_LIMIT
 from detour_crds.quantities import bytes_of
 from detour_crds.volume_migration import (
     CopyMethod,
@@ -23,8 +24,6 @@ from detour_operator.storage_side.observation import Observation, SeenClaim, Sto
 
 LEAST_PER_SECOND = 64 << 10
 """Bytes: with less a request of the copier's (2 MiB) takes longer than many storages wait for."""
-NAME_LIMIT = 63
-"""Of a label's value: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/"""
 UNDECIDED = CopyMethodStatus()
 RWO, RWX = "ReadWriteOnce", "ReadWriteMany"
 
@@ -162,9 +161,9 @@ def _already_there(seen: Observation, around: Surroundings) -> AlreadyThere | Re
 
 
 def _name(seen: Observation) -> Refusal | None:
-    if len(seen.meta.name) <= NAME_LIMIT:
+    if len(seen.meta.name) <= LABEL_LIMIT:
         return None
-    return Refusal("NameTooLong", f"the name must have at most {NAME_LIMIT} characters")
+    return Refusal("NameTooLong", f"the name must have at most {LABEL_LIMIT} characters")
 
 
 def _source(seen: Observation, around: Surroundings) -> SeenClaim | Refusal:

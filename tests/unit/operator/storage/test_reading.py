@@ -116,9 +116,9 @@ def test_a_claim_is_being_filled_until_cdi_has_succeeded(annotations, filling):
 def test_the_copier_runs_on_the_guests_node_and_nowhere_else():
     affinity = pod_of(job())["affinity"]["nodeAffinity"]
     (term,) = affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
-    assert term["matchExpressions"] == [
-        {"key": "kubernetes.io/hostname", "operator": "In", "values": ["node"]}
-    ]
+    assert term == {
+        "matchFields": [{"key": "metadata.name", "operator": "In", "values": ["node"]}]
+    }
 
 
 def test_the_copier_has_the_guests_selinux_level():
