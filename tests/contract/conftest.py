@@ -171,7 +171,8 @@ def assembled(folder: Path, source: Path, destination: Path, state: Path) -> Ite
 
             def connect(_process: Process, name: str, volume: str) -> LibvirtDomain:
                 if not connections:
-                    connections.append(LibvirtDomain(launcher.uri, name, f"ua-{volume}"))
+                    uri = contextlib.nullcontext(launcher.uri)
+                    connections.append(LibvirtDomain(lambda: uri, name, f"ua-{volume}"))
                 return connections[0]
 
             places = Places(state)

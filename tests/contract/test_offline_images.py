@@ -170,3 +170,99 @@ def test_a_merge_onto_a_larger_device(place):
         offline.merge(merge)
         assert offline.equal(merge)
     assert file.read_bytes() == expected() + b"\2" * 512
+
+
+HOSTS_DATA = b"what the node keeps to itself".ljust(64 * KIB, b".")
+
+
+def forge(overlay, options):
+    """Make the overlay anew, as who has broken out of the guest into its QEMU could."""
+    overlay.unlink()
+    command = ["qemu-img", "create", "-q", "-f", "qcow2", *options, str(overlay)]
+    subprocess.run([*command, *([] if "-b" in options else [str(SIZE)])], check=True)
+
+
+def test_an_overlay_that_names_another_file_for_its_data_is_not_opened(place):
+    """qemu-img runs as root: it would read and write the node's own files."""
+    folder, overlays = place
+    secret = folder / "secret"
+    forge(overlays.folder(UID) / NAME, ["-o", f"data_file={secret},data_file_raw=on"])
+    secret.write_bytes(HOSTS_DATA)
+    offline, merge = OfflineImages(overlays), merge_onto(folder / "claim")
+    for use in (offline.merge, offline.equal, lambda _: offline.holding_data(UID, (NAME,))):
+        with pytest.raises(StepFailed, match=r"not as Detour made it .* features 0x4"):
+            use(merge)
+    assert secret.read_bytes() == HOSTS_DATA
+    assert set((folder / "claim" / "disk.img").read_bytes()) == {1}
+
+
+def test_a_link_at_the_overlay_s_place_is_not_followed(place):
+    folder, overlays = place
+    path = overlays.folder(UID) / NAME
+    path.rename(folder / "elsewhere")
+    path.symlink_to(folder / "elsewhere")
+    with pytest.raises(StepFailed, match="OverlayUnreadable"):
+        OfflineImages(overlays).merge(merge_onto(folder / "claim"))
+
+
+def test_a_larger_overlay_does_not_make_the_image_grow(place):
+    folder, overlays = place
+    path = overlays.folder(UID) / NAME
+    subprocess.run(["qemu-img", "resize", "-q", "-f", "qcow2", str(path), "1T"], check=True)
+    with pytest.raises(StepFailed, match="1099511627776 bytes"):
+        OfflineImages(overlays).merge(merge_onto(folder / "claim"))
+    assert (folder / "claim" / "disk.img").stat().st_size == SIZE
+
+
+def test_compressed_clusters_are_refused_and_no_reason_to_fall_over(place):
+    folder, overlays = place
+    path = overlays.folder(UID) / NAME
+    command = ["qemu-io", "-c", "write -c -P 9 16M 128k", str(path)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert "wrote" in done.stdout
+    offline, merge = OfflineImages(overlays), merge_onto(folder / "claim")
+    offline.merge(merge)
+    with pytest.raises(StepFailed, match="compressed"):
+        offline.equal(merge)
+
+
+@pytest.fixture
+def forged(place):
+    """A source that begins with the header of a qcow2 image with a backing file, of the node's."""
+    folder, overlays = place
+    secret, header = folder / "secret", folder / "header"
+    secret.write_bytes(HOSTS_DATA)
+    command = ["qemu-img", "create", "-q", "-f", "qcow2", "-b", str(secret), "-F", "raw"]
+    subprocess.run([*command, str(header)], check=True)
+    start = header.read_bytes()[: 64 * KIB]
+    with (folder / "claim" / "disk.img").open("r+b") as image:
+        image.write(start)
+    return folder, overlays, start
+
+
+def test_a_qcow2_header_in_the_guest_s_disk_is_its_data(forged):
+    folder, overlays, start = forged
+    offline, merge = OfflineImages(overlays), merge_onto(folder / "claim")
+    offline.merge(merge)
+    read = (folder / "claim" / "disk.img").read_bytes()
+    wanted = expected()
+    wanted[4 * KIB : len(start)] = start[4 * KIB :]
+    is_merged = read == wanted
+    assert is_merged
+    assert offline.equal(merge)
+
+
+def test_so_it_is_where_two_images_are_compared(forged):
+    folder, overlays, _ = forged
+    other = folder / "other"
+    other.mkdir()
+    (other / "disk.img").write_bytes((folder / "claim" / "disk.img").read_bytes())
+    source = merge_onto(folder / "claim")
+    merge = dataclasses.replace(
+        merge_onto(other), source_path=source.path, source_image=source.image
+    )
+    offline = OfflineImages(overlays)
+    assert offline.identical(merge)
+    with (other / "disk.img").open("r+b") as image:
+        image.write(b"\0")
+    assert not offline.identical(merge)

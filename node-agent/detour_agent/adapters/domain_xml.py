@@ -9,16 +9,24 @@ from detour_agent.domain.ports import CopyTarget
 CARRIED = ("cache", "error_policy", "io", "discard", "iothread", "detect_zeroes")
 """Driver attributes a destination takes from the live disk: left out they would silently change
 until the next restart (KubeVirt facts 2)."""
+MOST_CHARACTERS = 1 << 20
+"""Of a domain's XML: that of a guest with a hundred disks has some 100,000. libvirt itself would
+hand over four times as many."""
 
 
 def read_disk(xml: str, alias: str) -> Disk | None:
     """The disk with an alias in a domain's live XML, None if there is none.
 
     Raises:
-        ValueError: the XML is not well-formed, or the disk has no target.
+        ValueError: the XML is not well-formed, or none that libvirt writes, or the disk has no
+            target.
     """
+    if len(xml) > MOST_CHARACTERS:
+        raise ValueError(f"domain XML: {len(xml)} characters")
+    if "<!DOCTYPE" in xml:
+        raise ValueError("domain XML: it declares a document type, which libvirt never does")
     try:
-        root = ET.fromstring(xml)  # noqa: S314 - libvirt writes it, and expat resolves no entities
+        root = ET.fromstring(xml)  # noqa: S314 - without a document type there are no entities
     except ET.ParseError as error:
         raise ValueError(f"domain XML: {error}") from error
     disks = root.findall("./devices/disk")

@@ -1,13 +1,13 @@
 """One disk of a running domain through libvirt; nothing else imports libvirt.
 
-The daemon is the one in the guest's own launcher, reached through the root directory of the
-guest's process; it is held open, so that another process with that pid is not taken for it.
+The daemon is the one in the guest's own launcher, and as little trusted as the guest: what it
+answers may be slow, or nonsense.
 """
 
 import json
-import os
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, Final, TypeVar
 
 import libvirt
@@ -33,6 +33,16 @@ GRANULARITY: Final = 4096
 """Bytes: with the overlay's 4 KiB subclusters the mirror moves what was written and no more
 (measured: a sixteenth of the default)."""
 
+NONSENSE: Final = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What comes of an answer in another form than QEMU's and libvirt's."""
+MESSAGE_CHARACTERS: Final = 200
 LIVE: Final = libvirt.VIR_DOMAIN_AFFECT_LIVE
 PAUSED_BY_ERROR: Final = (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_IOERROR)
 SNAPSHOT_FLAGS: Final = (
@@ -52,18 +62,21 @@ COPY_FLAGS: Final = (
 
 
 class LibvirtDomain:
-    """Implements ``BlockDomain``."""
+    """Implements ``BlockDomain``.
+
+    ``dial`` gives the daemon's URI, good for one connection to be opened.
+    """
 
     def __init__(
         self,
-        uri: str,
+        dial: Callable[[], AbstractContextManager[str]],
         name: str,
         alias: str,
         *,
         release: Callable[[], None] = lambda: None,
         timeout_seconds: float = CALL_TIMEOUT_SECONDS,
     ) -> None:
-        self._uri = uri
+        self._dial = dial
         self._name = name
         self._alias = alias
         self._release = release
@@ -202,6 +215,9 @@ class LibvirtDomain:
                 return function(self._connected().lookupByName(self._name))
             except libvirt.libvirtError as error:
                 raise translate(error, reason) from error
+            except NONSENSE as error:
+                message = f"{type(error).__name__}: {str(error)[:MESSAGE_CHARACTERS]}"
+                raise Unreachable("AnswerUnreadable", message) from error
 
         try:
             return self._calls.call(call)
@@ -211,7 +227,8 @@ class LibvirtDomain:
 
     def _connected(self) -> Any:
         if self._connection is None or not self._connection.isAlive():
-            connection = libvirt.open(self._uri)
+            with self._dial() as uri:
+                connection = libvirt.open(uri)
             connection.setKeepAlive(KEEPALIVE_SECONDS, KEEPALIVE_MISSES)
             self._connection = connection
         return self._connection
@@ -280,16 +297,6 @@ def start_event_loop() -> None:
             libvirt.virEventRunDefaultImpl()
 
     threading.Thread(target=run, name="libvirt-events", daemon=True).start()
-
-
-def launcher_uri(root: int, user: int) -> str:
-    """The URI of a launcher's daemon, through an open descriptor of its root directory.
-
-    KubeVirt runs it as a session daemon unless the guest runs as root (KubeVirt facts 1).
-    """
-    mode = "system" if user == 0 else "session"
-    socket = f"/proc/{os.getpid()}/fd/{root}/var/run/libvirt/virtqemud-sock"
-    return f"qemu+unix:///{mode}?socket={socket}"
 
 
 def _close(connection: Any) -> None:

@@ -1,21 +1,22 @@
 """Overlays that no guest writes to any more: compared with an image, and merged onto it.
 
-``qemu-img`` does the merge. The image is opened here, without following a tenant's links, and
-handed to it as a descriptor, in place of the backing file that the overlay names.
+``qemu-img`` does the merge. Image and overlay are opened here, without following a tenant's links,
+and handed to it as descriptors, the image in place of the backing file that the overlay names; and
+no format is ever probed: what is in an image is the guest's, and what is in an overlay its QEMU's.
 """
 
 import dataclasses
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
+from detour_agent.adapters import overlay_header
 from detour_agent.adapters.files import plain_name
 from detour_agent.adapters.images import OverlayFiles
 from detour_agent.adapters.inside import within
-from detour_agent.adapters.process import run
+from detour_agent.adapters.process import lines, run
 from detour_agent.adapters.processes import identity_of
 from detour_agent.domain.ports import OfflineMerge
 from detour_agent.errors import StepFailed, Unreachable
@@ -36,34 +37,37 @@ class OfflineImages:
 
     def holding_data(self, switch_uid: str, names: tuple[str, ...]) -> tuple[str, ...]:
         """Those of the overlays in which anything is allocated."""
-        return tuple(name for name in names if _allocated(self._path(switch_uid, name)))
+        return tuple(name for name in names if self._holds_data(switch_uid, name))
+
+    def _holds_data(self, switch_uid: str, name: str) -> bool:
+        with self._overlay(switch_uid, name, None) as overlay:
+            return any(True for _ in _allocated(overlay))
 
     def equal(self, merge: OfflineMerge) -> bool:
         """Whether the image reads the same wherever the overlay has something."""
-        overlay = self._path(merge.switch_uid, merge.overlay)
-        ranges = _allocated(overlay)
-        try:
-            with _opened(merge) as image, overlay.open("rb") as file:
-                return all(_same(found, file.fileno(), image) for found in ranges)
-        except OSError as error:
-            raise Unreachable("ImageUnreadable", str(error)) from error
+        with self._overlay_of(merge) as overlay:
+            try:
+                with _opened(merge) as image:
+                    return all(_same(found, overlay, image) for found in _allocated(overlay))
+            except OSError as error:
+                raise Unreachable("ImageUnreadable", str(error)) from error
 
     def merge(self, merge: OfflineMerge) -> None:
         """Write what the overlay has onto the image; it is on the disk when this returns.
 
         The overlay itself stays as it is (``-d``): a merge that was cut off is repeated from it.
         """
-        overlay = self._path(merge.switch_uid, merge.overlay)
-        try:
-            with _opened(merge) as image:
-                done = run(
-                    ["qemu-img", "commit", "-q", "-d", _over(overlay, image, block=merge.block)],
-                    timeout_seconds=MERGE_SECONDS,
-                    descriptors=[image],
-                )
-                os.fsync(image)
-        except OSError as error:
-            raise StepFailed("MergeFailed", str(error)) from error
+        with self._overlay_of(merge) as overlay:
+            try:
+                with _opened(merge) as image:
+                    done = run(
+                        ["qemu-img", "commit", "-q", "-d", _over(overlay, image, merge.block)],
+                        timeout_seconds=MERGE_SECONDS,
+                        descriptors=[overlay, image],
+                    )
+                    os.fsync(image)
+            except OSError as error:
+                raise StepFailed("MergeFailed", str(error)) from error
         if done.exit_code != 0:
             raise StepFailed("MergeFailed", done.errors.strip() or "qemu-img failed")
 
@@ -86,11 +90,32 @@ class OfflineImages:
             raise Unreachable("ImageUnreadable", done.errors.strip() or "qemu-img failed")
         return done.exit_code == SAME
 
-    def _path(self, switch_uid: str, name: str) -> Path:
-        return self._overlays.folder(switch_uid) / plain_name(name)
+    def _overlay_of(self, merge: OfflineMerge) -> AbstractContextManager[int]:
+        return self._overlay(merge.switch_uid, merge.overlay, merge.virtual_size_bytes)
+
+    @contextmanager
+    def _overlay(self, switch_uid: str, name: str, size: int | None) -> Iterator[int]:
+        """An overlay, open for reading and writing, that is as Detour made it.
+
+        Raises:
+            StepFailed: it cannot be opened, or its header is another one's.
+        """
+        path = self._overlays.folder(switch_uid) / plain_name(name)
+        try:
+            overlay = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError as error:
+            raise StepFailed("OverlayUnreadable", str(error)) from error
+        try:
+            foreign = overlay_header.foreign(overlay, size)
+            if foreign is not None:
+                message = f"{name} is not as Detour made it and is not opened: {foreign}"
+                raise StepFailed("OverlayUnreadable", message)
+            yield overlay
+        finally:
+            os.close(overlay)
 
 
-def _over(overlay: Path, image: int, *, block: bool) -> str:
+def _over(overlay: int, image: int, block: bool) -> str:
     """The overlay on top of an open image, as QEMU's block layer takes it."""
     driver = "host_device" if block else "file"
     backing = {"driver": driver, "filename": f"/proc/self/fd/{image}"}
@@ -105,24 +130,45 @@ def _disk(image: int, merge: OfflineMerge) -> str:
     return "json:" + json.dumps({"driver": "raw", "size": size, "file": file})
 
 
-def _node(overlay: Path, backing: dict[str, Any] | None) -> str:
-    file = {"driver": "file", "filename": str(overlay)}
+def _node(overlay: int, backing: dict[str, Any] | None) -> str:
+    file = {"driver": "file", "filename": f"/proc/self/fd/{overlay}"}
     return "json:" + json.dumps({"driver": "qcow2", "file": file, "backing": backing})
 
 
-def _allocated(overlay: Path) -> list[dict[str, Any]]:
+def _allocated(overlay: int) -> Iterator[dict[str, Any]]:
     """What the overlay itself has: ranges with data, and those that it says are zero.
+
+    One at a time: a guest decides how many there are, up to one for each 8 KiB of its disk.
 
     Raises:
         StepFailed: it cannot be read; QEMU's lock says so, too, while a guest has it open.
     """
-    done = run(["qemu-img", "map", "--output=json", _node(overlay, None)])
+    command = ["qemu-img", "map", "--output=json", _node(overlay, None)]
+    with lines(command, timeout_seconds=MERGE_SECONDS, descriptors=[overlay]) as read:
+        for line in read:
+            found = _range(line)
+            if found is not None and found["present"]:
+                yield found
+        done = read.finish()
     if done.exit_code != 0:
         raise StepFailed("OverlayUnreadable", done.errors.strip() or "qemu-img failed")
-    return [found for found in json.loads(done.output) if found["present"]]
+
+
+def _range(line: str) -> dict[str, Any] | None:
+    """One range: qemu-img writes each on a line of its own (``dump_map_entry``)."""
+    text = line.strip().removeprefix("[").removesuffix("]").removesuffix(",")
+    if not text:
+        return None
+    try:
+        found: dict[str, Any] = json.loads(text)
+    except ValueError as error:
+        raise StepFailed("OverlayUnreadable", f"qemu-img said {text[:80]!r}") from error
+    return found
 
 
 def _same(found: dict[str, Any], overlay: int, image: int) -> bool:
+    if found["data"] and "offset" not in found:
+        raise StepFailed("OverlayUnreadable", "it is compressed, which Detour's overlays are not")
     at, end = int(found["start"]), int(found["start"]) + int(found["length"])
     for start in range(at, end, CHUNK_BYTES):
         length = min(CHUNK_BYTES, end - start)
@@ -140,10 +186,15 @@ def _opened(merge: OfflineMerge) -> Iterator[int]:
     path = merge.path if merge.block else f"{merge.path}/{IMAGE_NAME}"
     place, _, name = path.rpartition("/")
     with within(merge.finisher, place) as folder:
-        image = os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+        seen = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
     try:
-        if identity_of(os.fstat(image)) != merge.image.identity:
+        if identity_of(os.fstat(seen)) != merge.image.identity:
             raise Unreachable("ImageChanged", f"another image is in {merge.path} now")
+        # To open some devices is to do something: only what is known is opened for use.
+        image = os.open(f"/proc/self/fd/{seen}", os.O_RDWR | os.O_CLOEXEC)
+    finally:
+        os.close(seen)
+    try:
         yield image
     finally:
         os.close(image)

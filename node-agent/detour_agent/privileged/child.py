@@ -10,8 +10,8 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 
-from detour_agent.privileged import access, flush, mounts, namespaces, nodes, showing
-from detour_agent.privileged.errors import NotSoError
+from detour_agent.privileged import access, flush, mounts, namespaces, nodes, paths, showing
+from detour_agent.privileged.errors import NotSoError, verify
 from detour_agent.privileged.namespaces import Request, Spaces
 
 ROLES = ("guest", "holder", "host")
@@ -33,13 +33,29 @@ OPERATIONS: Mapping[str, Callable[[Request, Spaces], str]] = {
 }
 
 
+NAMES = ("volume", "name")
+"""What of a request becomes a name in a container's directory."""
+
+
+def carry_out(request: Request) -> str:
+    """One operation.
+
+    Raises:
+        NotSoError: things are not as they have to be, or it asks for a name that leads elsewhere.
+        OSError: it failed.
+        ProcessReplacedError: one of the processes has gone.
+    """
+    for key in NAMES:
+        name = request.get(key, key)
+        verify(paths.is_plain(name), "NameNotPlain", f"{key} {name!r} leads elsewhere")
+    spaces = {role: namespaces.opened(request[role]) for role in ROLES if role in request}
+    return OPERATIONS[request["operation"]](request, spaces)
+
+
 def main() -> int:
     """Carry out the request on stdin."""
-    request = json.load(sys.stdin)
     try:
-        roles = [role for role in ROLES if role in request]
-        spaces = {role: namespaces.opened(request[role]) for role in roles}
-        answer = {"result": OPERATIONS[request["operation"]](request, spaces)}
+        answer = {"result": carry_out(json.load(sys.stdin))}
     except NotSoError as error:
         answer = {"reason": error.reason, "message": str(error)}
     except OSError as error:

@@ -4,23 +4,24 @@ import os
 import stat
 
 from detour_agent.privileged import namespaces, paths
-from detour_agent.privileged.errors import verify
+from detour_agent.privileged.errors import NotSoError
 from detour_agent.privileged.namespaces import Request, Spaces
-
-READING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-"""A pipe that somebody put there is opened at once, and then refused."""
 
 
 def flush(request: Request, spaces: Spaces) -> str:
     """Wait until everything that was written to the image at a path is on its volume."""
+    own = paths.own_descriptors()
     root = namespaces.enter(spaces["guest"])
     folder, _, name = request["path"].rpartition("/")
+    expected = request["expected"]
     with paths.folder_in(root, folder) as there:
-        image = os.open(name, READING, dir_fd=there)
+        image = paths.open_seen(
+            there, name, os.O_RDONLY, own, lambda found: _identity(found) == expected
+        )
+    os.close(own)
+    if image is None:
+        raise NotSoError("SourceNotAtPath", f"it is not {expected} any more")
     try:
-        found = _identity(os.fstat(image))
-        message = f"found {found}, expected {request['expected']}"
-        verify(found == request["expected"], "SourceNotAtPath", message)
         os.fsync(image)
     finally:
         os.close(image)

@@ -7,10 +7,9 @@ mounted, a block device gets a second node in the container's own ``/dev``.
 import contextlib
 import errno
 import os
-import stat
 
 from detour_agent.privileged import namespaces, nodes, paths, syscalls
-from detour_agent.privileged.errors import verify
+from detour_agent.privileged.errors import NotSoError, verify
 from detour_agent.privileged.mounts import PRIVATE, expect, holds
 from detour_agent.privileged.namespaces import Request, Spaces
 from detour_crds.names import (
@@ -20,27 +19,37 @@ from detour_crds.names import (
     QEMU_UID,
 )
 
-CREATE = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 IMAGE_MODE = 0o660
 
 
 def make_blank(request: Request, spaces: Spaces) -> str:
     """Make the image of the holder's destination blank and of one size, as the guest's user."""
+    own = paths.own_descriptors()
     root = namespaces.enter(spaces["holder"])
     with paths.folder_in(root, HOLDER_DESTINATION_PATH) as folder:
         os.setgroups([])
         os.setegid(QEMU_UID)
         os.seteuid(QEMU_UID)
-        image = os.open(IMAGE_NAME, CREATE, IMAGE_MODE, dir_fd=folder)
+        image = _image(folder, own)
         try:
-            regular = stat.S_ISREG(os.fstat(image).st_mode)
-            verify(regular, "ImageNotRegular", f"{IMAGE_NAME} is not a regular file")
             os.ftruncate(image, 0)
             os.ftruncate(image, request["size"])
             os.fsync(image)
         finally:
             os.close(image)
     return "done"
+
+
+def _image(folder: int, own: int) -> int:
+    """The image, open; made if it is not there."""
+    try:
+        return os.open(IMAGE_NAME, CREATE, IMAGE_MODE, dir_fd=folder)
+    except FileExistsError:
+        image = paths.open_seen(folder, IMAGE_NAME, os.O_RDWR, own, paths.is_image)
+    if image is None:
+        raise NotSoError("ImageNotRegular", f"{IMAGE_NAME} is not a regular file")
+    return image
 
 
 def show(request: Request, spaces: Spaces) -> str:

@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from detour_agent.privileged.paths import FOLDER, folder_in, image_in, is_image
+from detour_agent.privileged.paths import (
+    FOLDER,
+    folder_in,
+    image_in,
+    is_image,
+    open_seen,
+    own_descriptors,
+)
 
 PRIVATE = "/var/run/kubevirt-private/vmi-disks"
 
@@ -54,3 +61,28 @@ def test_a_link_instead_of_the_image_is_seen_as_one(root: Path):
     assert found(root, f"{PRIVATE}/root") is None
     image.symlink_to("/etc/hostname")
     assert not is_image(found(root, f"{PRIVATE}/root"))
+
+
+@pytest.mark.parametrize(
+    ("make", "opens"),
+    [
+        (Path.touch, True),
+        (os.mkfifo, False),
+        (lambda path: path.symlink_to("/dev/null"), False),
+        (Path.mkdir, False),
+    ],
+    ids=["a file", "a pipe", "a link", "a folder"],
+)
+def test_only_what_was_seen_to_be_a_file_is_opened_for_use(tmp_path, make, opens):
+    """Some devices do something when they are opened or closed: a watchdog resets the node."""
+    make(tmp_path / "disk.img")
+    own, folder = own_descriptors(), os.open(tmp_path, FOLDER)
+    try:
+        found = open_seen(folder, "disk.img", os.O_RDWR, own, is_image)
+        assert (found is not None) is opens
+        if found is not None:
+            assert os.write(found, b"x") == 1
+            os.close(found)
+    finally:
+        os.close(own)
+        os.close(folder)
