@@ -5,6 +5,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 VENV := .venv
+# Its tools have dependencies of their own, which nothing else is to meet.
+AUDIT := .venv-audit
 PYTHON := $(VENV)/bin/python
 SOURCES := operator:node-agent:copier:crds:failpoints:kubectl-plugin
 export PYTHONPATH := tests:$(SOURCES)
@@ -62,6 +64,7 @@ lint: $(VENV)/ready packages ## Check style, types, layers, CRDs, chart, policie
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	PYTHONPATH=$(SOURCES) $(VENV)/bin/lint-imports
+	$(VENV)/bin/pip check
 	$(PYTEST) $(CHECKED)
 	$(PYTHON) -m harness.links README.md CONTRIBUTING.md SECURITY.md CHANGELOG.md docs gitops
 	for folder in $(GO); do (cd $$folder && test -z "$$(gofmt -l .)" && go vet .) || exit 1; done
@@ -137,6 +140,17 @@ krew: ## Make the krew archive of the kubectl plugin and its manifest in dist (R
 	sed -e "s|@VERSION@|$$version|; s|@SHA256@|$$sha256|; s|@RELEASES@|$(RELEASES)|" \
 	    -e "s|@URI@|$(RELEASES)/download/v$$version/kubectl-detour.tar.gz|" kubectl-plugin/krew/detour.yaml > dist/detour.yaml
 
+.PHONY: audit
+audit: $(AUDIT)/ready ## Ask PyPI's advisory database about every locked package (needs a network; one it does not know is an error)
+	for lock in $(LOCKS); do $(AUDIT)/bin/pip-audit --strict --disable-pip --require-hashes -r $$lock || exit 1; done
+
+.PHONY: sbom
+sbom: $(AUDIT)/ready ## List what is locked for each image as CycloneDX, in build/sbom
+	mkdir -p build/sbom
+	for image in operator agent; do $(SBOM) requirements/$$image.txt -o build/sbom/$$image.cdx.json || exit 1; done
+SBOM = $(AUDIT)/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible
+LOCKS := $(sort $(wildcard requirements/*.txt))
+
 .PHONY: requirements
 requirements: $(VENV)/ready ## Lock the dependencies anew
 	$(VENV)/bin/pip install --quiet uv
@@ -145,16 +159,22 @@ requirements: $(VENV)/ready ## Lock the dependencies anew
 	$(VENV)/bin/uv pip compile -q $(LOCK) requirements/agent.in -o requirements/agent.txt
 	$(VENV)/bin/uv pip compile -q $(LOCK) pyproject.toml --extra kubectl -o requirements/kubectl.txt
 	$(VENV)/bin/uv pip compile -q $(LOCK) requirements/build.in -o requirements/build.txt
+	$(VENV)/bin/uv pip compile -q $(LOCK) requirements/audit.in -o requirements/audit.txt
 LOCK := --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade
 
 .PHONY: clean
 clean: ## Take the cluster down and remove all that was built
 	@if [ -x $(PYTHON) ]; then $(CLUSTER) down; fi
-	rm -rf $(VENV) .cache .cluster build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(AUDIT) .cache .cluster build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
 $(VENV)/ready: requirements/dev.txt
 	# Debian ships Python's own venv module in a package of its own.
 	python3 -c 'import ensurepip' || { apt-get update --quiet && apt-get install --quiet --yes --no-install-recommends python3-venv; }
 	python3 -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --require-hashes -r requirements/dev.txt
+	touch $@
+
+$(AUDIT)/ready: requirements/audit.txt
+	python3 -m venv $(AUDIT)
+	$(AUDIT)/bin/pip install --quiet --require-hashes -r requirements/audit.txt
 	touch $@
