@@ -2,6 +2,7 @@
 
 import pytest
 
+from cluster.process import wait_until
 from unit.chart import rights, server
 from unit.chart.chart import NAMESPACE, of_kind
 from unit.chart.rights import DETOUR, OPERATOR, migration, switch
@@ -264,3 +265,22 @@ def test_what_an_agent_reads_is_its_own_part_by_its_own_choice_only(nodes):
         "GET", f"{path}?fieldSelector=status.compute.node%3Dnode-a", token=tokens["a"]
     )
     assert [item["metadata"]["name"] for item in own["items"]] == ["on-a"]
+
+
+def test_a_token_goes_with_its_pod(nodes):
+    server, _ = nodes
+    token = rights.agent_token(server, "node-a", "agent-gone")
+    path = f"{DETOUR}/attachmentswitches"
+    assert server.ask("GET", path, token=token)[0] == 200
+    pod = f"/api/v1/namespaces/{NAMESPACE}/pods/agent-gone"
+    server.do("DELETE", pod, {"gracePeriodSeconds": 0})
+    # The server remembers for ten seconds that a token was good.
+    wait_until(lambda: server.ask("GET", path, token=token)[0] == 401, "the token's end", 60)
+
+
+@pytest.mark.parametrize("user", rights.ACCOUNTS)
+def test_people_write_no_status(moving, user):
+    for path in (f"{MIGRATIONS}/moving", f"{SWITCHES}/moving"):
+        change = {"status": {"conditions": []}}
+        status, told = moving.ask("PATCH", f"{path}/status", change, user=user, dry_run=True)
+        assert status == 403, told
