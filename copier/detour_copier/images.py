@@ -38,7 +38,7 @@ def check_source(path: Path, size: int) -> None:
 
 def _found(path: Path) -> os.stat_result:
     try:
-        found = path.stat()
+        found = path.stat(follow_symlinks=False)
     except FileNotFoundError as error:
         raise CopyError("SourceMissing", f"{path} is not there", final=True) from error
     except OSError as error:

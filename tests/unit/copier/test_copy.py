@@ -96,6 +96,8 @@ def test_the_source_is_not_touched(copy):
     [
         pytest.param(lambda source: None, "SourceMissing", id="missing"),
         pytest.param(lambda source: source.mkdir(), "SourceNotAnImage", id="a-folder"),
+        pytest.param(os.mkfifo, "SourceNotAnImage", id="a-pipe"),
+        pytest.param(lambda source: source.symlink_to(__file__), "SourceNotAnImage", id="a-link"),
         pytest.param(lambda source: source.write_bytes(b"x" * 512), "SourceTooSmall", id="short"),
         pytest.param(
             lambda source: source.write_bytes(bytes(9 * MIB)), "SourceTooLarge", id="long"
