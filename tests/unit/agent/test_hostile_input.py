@@ -198,7 +198,7 @@ def test_a_child_that_says_more_than_memory_holds_is_read_line_by_line():
     script = "import sys\nfor n in range(200000): sys.stdout.write('x' * 99 + '\\n')"
     tracemalloc.start()
     try:
-        with lines([sys.executable, "-c", script]) as read:
+        with lines([sys.executable, "-c", script], timeout_seconds=600) as read:
             assert sum(len(line) for line in read) == 20_000_000
             assert read.finish().exit_code == 0
         assert tracemalloc.get_traced_memory()[1] < 1 << 20

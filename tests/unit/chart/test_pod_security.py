@@ -1,6 +1,7 @@
 """Every pod but the node agent's is admitted where Pod Security enforces ``restricted``."""
 
 import json
+import re
 
 import pytest
 
@@ -8,7 +9,7 @@ from cluster.process import wait_until
 from detour_operator.adapters import jobs
 from detour_operator.compute_side import finisher, holder
 from unit.chart import server
-from unit.chart.chart import of_kind
+from unit.chart.chart import ROOT, of_kind
 
 pytestmark = pytest.mark.timeout(1800)  # the API server may have to be built first
 
@@ -135,3 +136,21 @@ def test_what_asks_the_api_says_so_and_its_account_gives_no_token_unasked(what):
     assert spec["automountServiceAccountToken"] is True
     account = of_kind("ServiceAccount")[spec["serviceAccountName"]]
     assert account["automountServiceAccountToken"] is False
+
+
+@pytest.mark.parametrize("what", [*IN_USERS_NAMESPACES, *OF_CHART])
+def test_no_pod_needs_a_shell(what):
+    for container in made(what)["spec"]["containers"]:
+        words = [*container.get("command", []), *container.get("args", [])]
+        assert not {"sh", "bash", "/bin/sh", "/bin/bash", "-c"} & set(words)
+
+
+def test_images_start_their_program_and_only_the_agent_s_as_root():
+    stages = (ROOT / "Dockerfile").read_text().split("\nFROM ")
+    found = {}
+    for stage in stages:
+        name, user = stage.split("\n")[0].split(" AS ")[-1], re.search(r"^USER (\S+)", stage, re.M)
+        if user is not None:
+            found[name] = user[1]
+            assert 'ENTRYPOINT ["python3", "-m", ' in stage
+    assert found == {"operator": "65532:65532", "node-agent": "0:0", "copier": "107:107"}
