@@ -14,7 +14,7 @@ SOURCES = ROOT / "node-agent" / "detour_agent"
 CALLS = {
     "os.setxattr": {"SYS_ADMIN"},  # of security.selinux (capabilities(7))
     "_C.umount2": {"SYS_ADMIN"},
-    "call": {"SYS_ADMIN"},  # bpf(2)
+    "privileged.bpf:call": {"SYS_ADMIN"},  # bpf(2)
     "os.mknod": {"MKNOD"},
     "os.chown": {"CHOWN"},
     "os.fchown": {"CHOWN"},
@@ -42,14 +42,14 @@ def used() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for name, function in functions():
         for node in ast.walk(function):
-            for capability in _of(node):
+            for capability in _of(node, name.rpartition(".")[0]):
                 found.setdefault(capability, set()).add(name)
     return found
 
 
-def _of(node: ast.AST) -> set[str]:
+def _of(node: ast.AST, module: str) -> set[str]:
     if isinstance(node, ast.Call):
-        return _of_call(ast.unparse(node.func), {ast.unparse(item) for item in node.args})
+        return _of_call(module, ast.unparse(node.func), {ast.unparse(item) for item in node.args})
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
         word = node.right.value if isinstance(node.right, ast.Constant) else ""
         return {"SYS_PTRACE"} if word in ("root", "ns", "fd") else set()
@@ -62,14 +62,14 @@ def _of(node: ast.AST) -> set[str]:
     return set()
 
 
-def _of_call(function: str, arguments: set[str]) -> set[str]:
+def _of_call(module: str, function: str, arguments: set[str]) -> set[str]:
     if function == "_C.setns":
         return set().union(*(NAMESPACES[item] for item in arguments & set(NAMESPACES)))
     if function == "_C.syscall":
         return {"SYS_ADMIN"} if arguments & MOUNTING else set()
     if function.endswith(".chmod") and function != "os.chmod":
         return set()  # of a path: the agent's own files, but for the one that is chowned before
-    return CALLS.get(function, set())
+    return CALLS.get(function) or CALLS.get(f"{module}:{function}", set())
 
 
 def named() -> dict[str, set[str]]:
