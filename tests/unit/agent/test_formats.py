@@ -53,6 +53,7 @@ def functions() -> Iterator[tuple[str, ast.FunctionDef]]:
                     yield f"{where}:{node.name}", node
 
 
+@pytest.mark.thorough
 def test_every_call_of_a_program_of_qemu_s_is_known():
     found: dict[str, set[str]] = {}
     for name, function in functions():
@@ -64,6 +65,7 @@ def test_every_call_of_a_program_of_qemu_s_is_known():
     assert found == PROGRAMS
 
 
+@pytest.mark.thorough
 def test_every_command_that_has_qemu_open_an_image_is_known():
     found = {}
     for name, function in functions():

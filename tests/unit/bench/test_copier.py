@@ -62,6 +62,7 @@ def test_a_run_has_the_processor_time_of_its_children_and_its_failure(tmp_path):
         timing.run(["false"])
 
 
+@pytest.mark.thorough
 def test_a_bench_that_is_told_to_end_ends_what_it_runs(tmp_path):
     """As by `kill`: what it runs must not hold on to a device that is to be taken away."""
     script = """

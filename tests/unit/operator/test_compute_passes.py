@@ -12,6 +12,8 @@ from detour_operator.settings import Settings
 from unit.operator.api_server import serving, status
 from unit.operator.compute_cluster import INSTANCE, MACHINE, NS, SWITCH, Cluster
 
+pytestmark = pytest.mark.thorough
+
 SETTINGS = Settings(namespace="detour-system", pod_name="operator-0", copier_image="copier:1")
 HOLDER = f"{NS}/pods/{holder_name('12345678-abcd')}"
 CONTROLLER = "system:serviceaccount:kubevirt:kubevirt-controller"

@@ -90,6 +90,7 @@ def test_each_field_that_is_recorded_has_its_points(passed, resource, changes, n
     assert passed == [f"{effect}.{when}" for when in ("before", "after") for effect in effects]
 
 
+@pytest.mark.thorough
 def test_nothing_is_changed_anywhere_else():
     """Whoever adds an effect does it where the points are, or says why it needs none."""
     changing = changing_functions()

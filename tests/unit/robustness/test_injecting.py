@@ -204,6 +204,7 @@ class Here:
         return ""
 
 
+@pytest.mark.thorough
 def test_the_processes_of_a_pod_are_found_by_its_name():
     name = f"pod-{uuid.uuid4()}"
     wait = [sys.executable, "-c", "import time; time.sleep(60)"]
