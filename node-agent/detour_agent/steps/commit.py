@@ -5,6 +5,7 @@ import dataclasses
 from detour_agent.errors import DetourError, StepFailed
 from detour_agent.steps import divert
 from detour_agent.steps.context import Pass, elapsed_milliseconds, error_of
+from detour_crds.volume_migration import OverlayPlace
 
 
 def abort(work: Pass) -> None:
@@ -43,16 +44,28 @@ def heal_complete(work: Pass) -> None:
 
 
 def remove_overlay(work: Pass) -> None:
-    """Remove the overlays; the journal says done or cancelled, and it was reported (C11, L20)."""
-    # On the source's volume they are reached through the launcher's own mount of them.
+    """Remove the overlays; the journal says done or cancelled, and it was reported (C11, L20).
+
+    Their files go last: while one is there it is seen that this is still to be done. Only on the
+    source's volume they are reached through the launcher's own mount of them.
+    """
+    beside = work.switch.overlay.where is OverlayPlace.SOURCE_VOLUME
+    if not beside:
+        _leave_launcher(work)
     work.ports.images.remove(work.switch.uid, work.look.overlays)
-    if work.look.guest is not None:
-        # What a daemon left in QEMU that died in a call: it holds the destination open.
-        divert.clear_nodes(work)
-        try:
-            work.ports.mounts.hide_overlay(work.look.guest, work.switch.uid)
-        except DetourError as error:
-            work.memory.last_error = error_of(error)
+    if beside:
+        _leave_launcher(work)
+
+
+def _leave_launcher(work: Pass) -> None:
+    if work.look.guest is None:
+        return
+    # What a daemon left in QEMU that died in a call: it holds the destination open.
+    divert.clear_nodes(work)
+    try:
+        work.ports.mounts.hide_overlay(work.look.guest, work.switch.uid)
+    except DetourError as error:
+        work.memory.last_error = error_of(error)
 
 
 def _check_path(work: Pass) -> None:

@@ -85,6 +85,7 @@ def test_the_agent_may_die_at_any_effect(name: str, number: int):
     if not machine.gone:
         at_the_end = (Top.DESTINATION, DESTINATION) if forward else (Top.SOURCE, SOURCE)
         assert (machine.top, machine.path) == at_the_end
+        assert not machine.exposed, "nothing of ours is left in the launcher"
 
 
 @pytest.mark.parametrize("ordered", [Order.NONE, Order.OVERLAY])
@@ -127,8 +128,8 @@ def test_every_intent_is_written_before_its_effect():
         "journal pivot",
         "pivot",
         "journal done",
-        "remove",
         "hide",
+        "remove",
     ]
 
 
