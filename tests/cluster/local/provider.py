@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from cluster import images, paths, tools
@@ -68,9 +69,9 @@ class LocalProvider:
         """Imports an archive on the nodes that do not have this very one."""
         with archive.open("rb") as content:
             digest = hashlib.file_digest(content, "sha256").hexdigest()
-        for node in layout.NODES:
-            with locked(layout.folder(node.name) / "images.lock"):
-                _load(node, archive, digest)
+        # containerd waits for the disk most of the time: one node's import costs the other little.
+        with ThreadPoolExecutor(len(layout.NODES)) as pool:
+            list(pool.map(lambda node: _load(node, archive, digest), layout.NODES))
 
     def kubeconfig(self) -> Path:
         """An administrator's access to the API server."""
@@ -163,11 +164,12 @@ def _start(node: Node) -> None:
 
 def _load(node: Node, archive: Path, digest: str) -> None:
     record = layout.folder(node.name) / "images.json"
-    loaded = json.loads(record.read_text()) if record.exists() else {}
-    if loaded.get(archive.name) == digest:
-        return
-    ctr = [*machines.enter(node.name), "ctr", "--namespace=k8s.io"]
-    wait_until(lambda: run([*ctr, "version"], check=False).returncode == 0, "containerd")
-    with archive.open("rb") as content:
-        run([*ctr, "images", "import", "-"], stdin=content)
-    record.write_text(json.dumps({**loaded, archive.name: digest}, indent=2) + "\n")
+    with locked(layout.folder(node.name) / "images.lock"):
+        loaded = json.loads(record.read_text()) if record.exists() else {}
+        if loaded.get(archive.name) == digest:
+            return
+        ctr = [*machines.enter(node.name), "ctr", "--namespace=k8s.io"]
+        wait_until(lambda: run([*ctr, "version"], check=False).returncode == 0, "containerd")
+        with archive.open("rb") as content:
+            run([*ctr, "images", "import", "-"], stdin=content)
+        record.write_text(json.dumps({**loaded, archive.name: digest}, indent=2) + "\n")
