@@ -1,9 +1,11 @@
 """What a fault is."""
 
+import abc
+
 from robustness.scene import Scene
 
 
-class Fault:
+class Fault(abc.ABC):
     """One thing that goes wrong, once.
 
     Attributes:
@@ -21,13 +23,13 @@ class Fault:
     fails_move = False
     slack = 0
 
+    @abc.abstractmethod
     def inject(self, scene: Scene) -> None:
         """Make it happen.
 
         Raises:
             NothingThereError: there is nothing now that it could happen to.
         """
-        raise NotImplementedError
 
-    def undo(self, scene: Scene) -> None:
+    def undo(self, scene: Scene) -> None:  # noqa: B027 - most leave nothing to be undone
         """End it, some seconds later or when the run ends; twice is no error."""
