@@ -19,7 +19,8 @@ from detour_operator.storage_side.gather import Progress, gather
 from detour_operator.storage_side.news import news
 
 TOLD = ("observedGeneration", "progress", "overlay", "pauses")
-"""What of the status no later pass rests on, beside the words of the conditions."""
+"""What of the status makes no pass needed, beside the words of the conditions: limits of time rest
+on the progress, and have their own time."""
 
 
 class StorageSide:
