@@ -3,7 +3,8 @@
 import re
 import xml.etree.ElementTree as ET
 
-from harness.facts import LIBVIRT, Facts
+from harness.facts import Facts
+from harness.machine import LIBVIRT
 
 LIMIT_SECONDS = 900
 FOLDER = "/var/run/kubevirt-private/vmi-disks"

@@ -55,7 +55,7 @@ def assert_undone(cluster, machine, migration, reason):
     copied = migration.condition("Copied")
     assert (copied["status"], copied["reason"]) == ("False", reason), migration.story()
     assert machine.claim() == machine.instance_claim() == machine.source
-    assert leftovers.on_node(cluster, migration) == []
+    leftovers.assert_none(cluster, migration)
     machine.wait_for_writes()
     return copied["message"]
 

@@ -90,7 +90,7 @@ def assert_moved(cluster, kube, machine, migration, claim):
     ended = migration.wait_for_end()
     assert ended["status"] == "True", migration.story()
     assert machine.claim() == machine.instance_claim() == claim
-    assert leftovers.on_node(cluster, migration) == []
+    leftovers.assert_none(cluster, migration)
     wait_for(
         "the snapshot to be gone", lambda: not snapshots(kube, machine.namespace), seconds=120
     )

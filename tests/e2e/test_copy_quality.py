@@ -43,7 +43,7 @@ def finish(cluster, kube, machine, migration):
     """The move ends on its destination, with all that the guest wrote."""
     kube.patch("volumemigrations", migration.name, machine.namespace, {"spec": {"hold": False}})
     assert migration.wait_for_end()["status"] == "True", migration.story()
-    assert leftovers.on_node(cluster, migration) == []
+    leftovers.assert_none(cluster, migration)
     machine.wait_for_writes()
     machine.stop()
     verdict = machine.verify(machine.claim())
@@ -145,7 +145,7 @@ def test_one_wrong_byte_is_named_and_the_move_is_cancelled(
         assert (told["status"], told["reason"]) == ("False", "VerificationFailed")
         assert f"at byte {OFFSET}:" in told["message"]
     assert found.claim() == found.instance_claim() == found.source
-    assert leftovers.on_node(cluster, migration) == []
+    leftovers.assert_none(cluster, migration)
     found.wait_for_writes()
     found.stop()
     verdict = found.verify(found.source)

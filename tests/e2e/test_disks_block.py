@@ -47,7 +47,7 @@ def test_a_device_moves_onto_an_equal_one_and_on_to_a_larger_one(
     assert machine.claim() == machine.instance_claim() == "equal"
     assert cluster.domain_xml(machine) == xml_before
     assert kube.get("pvc", "equal", namespace)["spec"]["volumeMode"] == "Block"
-    assert leftovers.on_node(cluster, equal) == []
+    leftovers.assert_none(cluster, equal)
     machine.wait_for_writes()
 
     larger_volume = blocks.make(node, first, SIZE + BEHIND)

@@ -77,7 +77,7 @@ def cancel(kube, migration):
 
 def assert_nothing_left(cluster, machine, migration):
     """Neither on the node, nor in the launcher, nor in QEMU."""
-    assert leftovers.on_node(cluster, migration) == []
+    leftovers.assert_none(cluster, migration)
     assert "detour-" not in machine.in_launcher("ls", "/var/run/kubevirt-private", "/dev")
     facts = Facts(cluster.kube, machine)
     query = '{"execute": "query-named-block-nodes", "arguments": {"flat": true}}'

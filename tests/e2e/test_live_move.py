@@ -63,7 +63,7 @@ def test_disk_moves_there_and_back_while_the_guest_writes(
     conditions = {item["type"] for item in machine.object()["status"].get("conditions", [])}
     assert "RestartRequired" not in conditions
     assert kube.get("pvc", machine.source, namespace), "the source claim is kept"
-    assert leftovers.on_node(cluster, migration) == []
+    leftovers.assert_none(cluster, migration)
     told = [event["reason"] for event in events(kube, namespace, "there")]
     assert set(told) >= {"SourceFrozen", "Copied", "SourceReleased", "Succeeded"}
     assert len(told) == len(set(told)), "events tell of transitions, once each"

@@ -9,8 +9,8 @@ import json
 
 import pytest
 
-from harness.facts import LIBVIRT
 from harness.kube import wait_for
+from harness.machine import LIBVIRT
 
 pytestmark = pytest.mark.e2e
 

@@ -5,9 +5,8 @@ from typing import Any
 
 from guest import manifest
 from harness.kube import Kube, Object, wait_for
-from harness.machine import Machine
+from harness.machine import LIBVIRT, Machine
 
-LIBVIRT = "qemu+unix:///session?socket=/var/run/libvirt/virtqemud-sock"
 CONTROLLER = (
     "--as=system:serviceaccount:kubevirt:kubevirt-controller",
     "--as-group=system:serviceaccounts",

@@ -2,6 +2,7 @@
 
 from cluster.provider import UnsupportedError
 from harness.cluster import Target
+from harness.kube import wait_for
 from harness.migration import Migration
 
 OVERLAYS = "/var/lib/detour/switches"
@@ -15,6 +16,21 @@ def overlays(target: Target, node: str, uid: str) -> list[str]:
     """
     command = ["find", f"{OVERLAYS}/{uid}", "-name", "*.qcow2"]
     return target.provider.node_exec(node, command, check=False).stdout.split()
+
+
+def assert_none(target: Target, migration: Migration) -> None:
+    """See that nothing is left soon.
+
+    A cancelled move has ended before its overlay is removed: the lock waits for no tidying up.
+
+    Raises:
+        TimedOutError: something is still there.
+    """
+
+    def none() -> bool:
+        return not on_node(target, migration)
+
+    wait_for("nothing to be left", none, seconds=60, seen=lambda: on_node(target, migration))
 
 
 def on_node(target: Target, migration: Migration) -> list[str]:

@@ -10,6 +10,8 @@ from guest.content import SECTOR
 from guest.log import of_disk
 from harness.kube import Kube, KubectlError, Object, wait_for
 
+LIBVIRT = "qemu+unix:///session?socket=/var/run/libvirt/virtqemud-sock"
+
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
@@ -122,12 +124,27 @@ class Machine:
             f"{count} more acknowledged writes of {self.name}",
             lambda: self.acknowledged() >= before + count,
             seconds=seconds,
-            seen=self.acknowledged,
+            seen=self.story,
         )
 
     def acknowledged(self) -> int:
         """Operations acknowledged so far, over all boots."""
         return sum(boot.acknowledged for boot in self.log.boots().boots)
+
+    def story(self) -> str:
+        """What is known of a guest that does not write, for a failed test's message."""
+        pods = [
+            f"pod {pod['metadata']['name']} {pod['status'].get('phase')}"
+            for pod in self._launchers() or ()
+        ]
+        try:
+            domains = self.in_launcher("virsh", "-c", LIBVIRT, "list", "--all").strip()
+        except KubectlError as error:
+            domains = str(error)
+        acknowledged = f"{self.acknowledged()} writes acknowledged"
+        instance = f"VMI {self.instance().get('status')}"
+        console = self.log.text().splitlines()[-10:]
+        return "\n".join([acknowledged, instance, *pods, domains, "its console:", *console])
 
     def stop(self) -> None:
         """Stop the VM as its owner would, and wait until the instance is gone."""
