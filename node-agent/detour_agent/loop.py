@@ -11,6 +11,8 @@ from typing import Any, Protocol
 
 from detour_agent.adapters.switches import read_switch
 from detour_agent.errors import NotYet, Unreachable
+from detour_agent.metrics import families
+from detour_agent.metrics.switches import SWITCHES
 from detour_agent.one_pass import LONGEST_BACK_OFF_SECONDS, Passes
 from detour_agent.steps.context import Switch
 
@@ -73,6 +75,7 @@ class Worker:
             try:
                 switch, delay = self._passes.run(switch)
             except Exception:
+                families.PASSES.labels(families.UNEXPECTED).inc()
                 log.exception("pass failed", extra={"switch": f"{switch.namespace}/{switch.name}"})
                 delay = LONGEST_BACK_OFF_SECONDS
 
@@ -83,6 +86,7 @@ class Worker:
             if done:
                 self._running = False
                 self._forget(switch)
+                SWITCHES.forget(switch.uid)
             return done
 
     def _take(self, switch: Switch) -> Switch:

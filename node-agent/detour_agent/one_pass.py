@@ -11,6 +11,8 @@ from detour_agent.domain.situation import Seen
 from detour_agent.domain.status import Facts, node_status
 from detour_agent.domain.step import Action, Step
 from detour_agent.errors import DetourError, InvariantBroken, NotYet, StepFailed, Unreachable
+from detour_agent.metrics import families
+from detour_agent.metrics.switches import SWITCHES
 from detour_agent.publishing import Publisher
 from detour_agent.steps import inspect, tending
 from detour_agent.steps.carry_out import PASSIVE, carry_out
@@ -72,9 +74,11 @@ class Passes:
             return self._failed(switch, look, step, error)
         self.memory.failures = 0
         self.memory.last_error = None
+        families.PASSES.labels(families.DONE).inc()
         return switch, AT_ONCE
 
     def _report(self, switch: Switch, look: Look, step: Step) -> tuple[Switch, float | None]:
+        families.PASSES.labels(families.DONE).inc()
         before = _same_attempt(switch)
         changed = self._publish(switch, _report_of(switch, look, step, self.memory))
         reached_more = _same_attempt(changed).reached != before.reached
@@ -84,6 +88,8 @@ class Passes:
         self, switch: Switch, look: Look, step: Step, error: DetourError
     ) -> tuple[Switch, float | None]:
         """Show the error and try again, later each time."""
+        families.PASSES.labels(families.FAILED).inc()
+        families.STEP_FAILURES.labels(error.reason).inc()
         self.memory.failures += 1
         self.memory.last_error = error_of(error)
         log.warning("%s failed: %s", step.action, error, extra=_about(switch, look.seen, step))
@@ -93,6 +99,7 @@ class Passes:
 
     def _stop(self, switch: Switch, error: InvariantBroken) -> tuple[Switch, float | None]:
         """Touch nothing and say why; what can be known without the journal is unknown here."""
+        families.PASSES.labels(families.STOPPED).inc()
         log.error("stopped: %s", error, extra={"switch": f"{switch.namespace}/{switch.name}"})
         node = dataclasses.replace(
             _same_attempt(switch),
@@ -106,6 +113,7 @@ class Passes:
 
     def _publish(self, switch: Switch, node: Node) -> Switch:
         """Send what is new; what could not be sent is sent by a later pass."""
+        SWITCHES.tell(switch.uid, switch.namespace, switch.name, node)
         now = self.ports.clock.now()
         patch = self.publisher.patch(switch.node, node, now)
         if not patch:
@@ -113,12 +121,14 @@ class Passes:
         try:
             self.writer.patch_node(switch, patch)
         except (NotYet, Unreachable) as error:
+            families.REPORTS.labels(families.NOT_WRITTEN).inc()
             log.warning(
                 "status not written: %s",
                 error,
                 extra={"switch": f"{switch.namespace}/{switch.name}"},
             )
             return switch
+        families.REPORTS.labels(families.WRITTEN).inc()
         self.publisher.written(now)
         return dataclasses.replace(switch, node=node)
 

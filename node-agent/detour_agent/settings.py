@@ -7,6 +7,7 @@ from typing import Final
 
 LOG_FORMATS: Final = ("json", "text")
 MOST_KEPT_PERCENT: Final = 90
+MOST_PORT: Final = 65535
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +18,8 @@ class Settings:
     state_dir: Path
     log_format: str = "json"
     keep_free_percent: int = 10
+    metrics_port: int = 0
+    """Where Prometheus asks; 0 for nowhere."""
     fail_points: Path | None = None
     """Folder of armed fail points; None, as in production: there are none."""
 
@@ -39,11 +42,15 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     kept = environment.get("DETOUR_KEEP_FREE_PERCENT", "10")
     if not kept.isdecimal() or int(kept) > MOST_KEPT_PERCENT:
         raise ValueError(f"DETOUR_KEEP_FREE_PERCENT is not a number from 0 to {MOST_KEPT_PERCENT}")
+    port = environment.get("DETOUR_METRICS_PORT", "0")
+    if not port.isdecimal() or int(port) > MOST_PORT:
+        raise ValueError(f"DETOUR_METRICS_PORT is not a port, or 0 for none: {port!r}")
     fail_points = environment.get("DETOUR_FAIL_POINTS", "")
     return Settings(
         node_name=node,
         state_dir=state,
         log_format=log_format,
         keep_free_percent=int(kept),
+        metrics_port=int(port),
         fail_points=Path(fail_points) if fail_points else None,
     )

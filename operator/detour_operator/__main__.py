@@ -12,6 +12,8 @@ from detour_operator import compute_side, settings, storage_side
 from detour_operator.adapters import client
 from detour_operator.adapters.lease import Leadership
 from detour_operator.handlers import health, lifecycle, logs, triggers, watches
+from detour_operator.metrics import server
+from detour_operator.metrics.families import LEADING
 from detour_operator.reconcile.queue import Queue
 from detour_operator.reconcile.workers import Workers
 
@@ -31,6 +33,8 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)
     health.serve()
+    if chosen.metrics_port:
+        server.serve(chosen.metrics_port)
     api = client.connect()
     leadership = Leadership(api.client, chosen.namespace, chosen.pod_name, _lost)
     leadership.start()
@@ -38,7 +42,9 @@ def main() -> None:
     while not leadership.wait(WAIT_SECONDS):
         pass
     log.info("Holding the lease: reconciling")
+    LEADING.set(1)
     _lead(api, chosen)
+    LEADING.set(0)
     leadership.release()
     log.info("Gave the lease up")
 

@@ -9,6 +9,7 @@ STUCK_SECONDS = 900
 PREPARING_SECONDS = 900
 EXTERNAL_SECONDS = 86400
 LEAST_SECONDS = 30
+MOST_PORT = 65535
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,7 @@ class Settings:
         kubevirt_namespace: where KubeVirt is installed.
         log_format: ``json`` or ``text``.
         limits: of the stages of a move.
+        metrics_port: where Prometheus asks; 0 for nowhere.
         fail_points: folder of armed fail points; empty, as in production: there are none.
     """
 
@@ -57,6 +59,7 @@ class Settings:
     kubevirt_namespace: str = "kubevirt"
     log_format: str = "json"
     limits: Limits = Limits()
+    metrics_port: int = 0
     fail_points: str = ""
 
 
@@ -81,6 +84,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
             external=_seconds(environment, "DETOUR_EXTERNAL_COPY_SECONDS", EXTERNAL_SECONDS),
             merging=_seconds(environment, "DETOUR_MERGING_SECONDS", STUCK_SECONDS),
         ),
+        metrics_port=_port(environment, "DETOUR_METRICS_PORT"),
         fail_points=environment.get("DETOUR_FAIL_POINTS", ""),
     )
 
@@ -103,6 +107,13 @@ def _seconds(environment: Mapping[str, str], name: str, default: int) -> int:
     value = environment.get(name) or str(default)
     if not value.isdecimal() or int(value) < LEAST_SECONDS:
         raise ValueError(f"{name} must be a number of at least {LEAST_SECONDS}, not {value!r}")
+    return int(value)
+
+
+def _port(environment: Mapping[str, str], name: str) -> int:
+    value = environment.get(name) or "0"
+    if not value.isdecimal() or int(value) > MOST_PORT:
+        raise ValueError(f"{name} must be a port, or 0 for none, not {value!r}")
     return int(value)
 
 

@@ -17,6 +17,7 @@ from kubernetes import client, config
 from detour_operator.adapters.api_errors import translated
 from detour_operator.adapters.resources import Resource
 from detour_operator.errors import Gone, Unreachable
+from detour_operator.metrics.families import REQUESTS
 
 Json = dict[str, Any]
 
@@ -28,6 +29,7 @@ PAGE = 500
 
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
+NO_ANSWER = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,14 +308,19 @@ class Api:
         several = urllib3.HTTPHeaderDict(headers)
         for group in request.impersonate.groups if request.impersonate else ():
             several.add("Impersonate-Group", group)
-        answer = self.client.call_api(
-            method,
-            url,
-            several,
-            body,
-            _request_timeout=(CONNECT_SECONDS, request.read_seconds),
-        )
-        response: urllib3.BaseHTTPResponse = answer.response
+        code = NO_ANSWER
+        try:
+            answer = self.client.call_api(
+                method,
+                url,
+                several,
+                body,
+                _request_timeout=(CONNECT_SECONDS, request.read_seconds),
+            )
+            response: urllib3.BaseHTTPResponse = answer.response
+            code = response.status
+        finally:
+            REQUESTS.labels(request.method, str(code)).inc()
         return response
 
 

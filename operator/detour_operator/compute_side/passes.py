@@ -12,7 +12,7 @@ from detour_operator.adapters import events, stored, switches
 from detour_operator.adapters.client import Api
 from detour_operator.adapters.resources import ATTACHMENT_SWITCHES
 from detour_operator.adapters.switches import FoundSwitch
-from detour_operator.compute_side import decisions
+from detour_operator.compute_side import decisions, measuring
 from detour_operator.compute_side.apply import Apply
 from detour_operator.compute_side.conditions import PRESSED
 from detour_operator.compute_side.decisions import Decision
@@ -58,7 +58,9 @@ class ComputeSide:
         """Make one pass."""
         found = switches.get(self._api, namespace, name)
         if found is None:
+            measuring.gone(namespace, name)
             return Next(None)
+        measuring.seen(found)
         seen, documents = self._gather.look(found)
         decision = decisions.decide(seen)
         if decision.actions:
@@ -111,7 +113,10 @@ class ComputeSide:
         if raw is None:
             return found
         self._words.written(found.meta.uid)
-        return switches.read(raw)
+        written = switches.read(raw)
+        measuring.count(found, written)
+        measuring.seen(written)
+        return written
 
     def _status(self, found: FoundSwitch, decision: Decision) -> dict[str, Any]:
         conditions = stamped(

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from detour_operator.errors import Conflict, DetourError, InvariantBroken, NotYet, Unreachable
+from detour_operator.metrics import passes
 from detour_operator.reconcile.queue import Key, Queue
 
 log = logging.getLogger(__name__)
@@ -68,6 +69,7 @@ class Workers:
     def __init__(self, queue: Queue, reconcilers: Mapping[str, Reconciler]) -> None:
         self._queue = queue
         self._reconcilers = reconcilers
+        passes.announce(reconcilers)
         self._back_off = BackOff()
         self._threads: list[threading.Thread] = []
 
@@ -97,7 +99,8 @@ class Workers:
         """One pass for the key, and when to look again, whatever became of it."""
         about = {"kind": key.kind, "namespace": key.namespace, "object": key.name}
         try:
-            found = self._reconcilers[key.kind].reconcile(key.namespace, key.name)
+            with passes.counted(key.kind):
+                found = self._reconcilers[key.kind].reconcile(key.namespace, key.name)
         except NotYet as error:
             self._back_off.forget(key)
             return Next(error.after)

@@ -12,7 +12,7 @@ from detour_operator.adapters.migrations import FoundMigration
 from detour_operator.reconcile.publishing import Words, is_only_told
 from detour_operator.reconcile.workers import Next
 from detour_operator.settings import Settings
-from detour_operator.storage_side import status
+from detour_operator.storage_side import measuring, status
 from detour_operator.storage_side.apply import apply
 from detour_operator.storage_side.decisions import decide
 from detour_operator.storage_side.gather import Progress, gather
@@ -39,6 +39,7 @@ class StorageSide:
         """Make one pass."""
         found = migrations.get(self._api, namespace, name)
         if found is None:
+            measuring.gone(namespace, name)
             return Next(None)
         seen = gather(self._api, found, self._progress, self._settings.limits)
         decision = decide(seen)
@@ -48,6 +49,7 @@ class StorageSide:
         wait = self._words.wait(found.meta.uid) if told and after != found.status else 0.0
         if not wait:
             found = self._publish(found, after)
+        measuring.seen(found)
         for action in decision.actions:
             apply(self._api, self._settings, found, action)
         settled = told and not decision.actions
@@ -58,6 +60,7 @@ class StorageSide:
         published = migrations.publish(self._api, found, after)
         if published is not found:
             self._words.written(found.meta.uid)
+            measuring.count(found, after)
         for item in news(found.status.conditions, after.conditions):
             self._events.emit(published.raw, item.reason, item.message, warning=item.warning)
         return published

@@ -8,6 +8,7 @@ from detour_operator.adapters.api_servers import ApiServers, Servers
 from detour_operator.compute_side.holder import holder_name
 from detour_operator.compute_side.passes import ComputeSide
 from detour_operator.errors import Conflict, DetourError
+from detour_operator.metrics.families import REGISTRY
 from detour_operator.settings import Settings
 from unit.operator.api_server import serving, status
 from unit.operator.compute_cluster import INSTANCE, MACHINE, NS, SWITCH, Cluster
@@ -130,6 +131,31 @@ def test_a_whole_move(driver):
         "detour.dev/superseded-for": "web/data",
         "detour.dev/superseded-by": "new",
     }
+
+
+def counted(name, **labels):
+    return REGISTRY.get_sample_value(name, labels)
+
+
+def test_a_move_is_measured_once(driver):
+    count = {
+        stage: counted("detour_operator_stage_duration_seconds_count", stage=stage)
+        for stage in ("merge", "switch")
+    }
+    merged, held = (
+        counted(f"detour_operator_{name}") for name in ("merged_bytes_total", "locks_held")
+    )
+    driver.frozen()
+    assert counted("detour_operator_locks_held") == held + 1
+    test_a_whole_move(driver)
+    for _ in range(2):
+        driver.side.reconcile("ns", "move")
+    for stage, before in count.items():
+        assert (
+            counted("detour_operator_stage_duration_seconds_count", stage=stage) == before + 1
+        ), stage
+    assert counted("detour_operator_merged_bytes_total") == merged, "the agent told of none"
+    assert counted("detour_operator_locks_held") == held
 
 
 def test_a_move_onto_a_stale_claim_takes_its_mark_off_before_the_machine_names_it(driver):

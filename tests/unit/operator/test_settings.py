@@ -56,3 +56,14 @@ def test_fail_points_are_off_unless_there_is_a_folder():
 
 def test_impersonation_can_be_off():
     assert not from_environment({**LEAST, "DETOUR_IMPERSONATE": "false"}).impersonate
+
+
+def test_metrics_are_off_unless_there_is_a_port():
+    assert from_environment(LEAST).metrics_port == 0
+    assert from_environment({**LEAST, "DETOUR_METRICS_PORT": "8081"}).metrics_port == 8081
+
+
+@pytest.mark.parametrize("value", ["-1", "65536", "http"])
+def test_a_port_that_makes_no_sense_is_refused(value):
+    with pytest.raises(ValueError, match="DETOUR_METRICS_PORT"):
+        from_environment({**LEAST, "DETOUR_METRICS_PORT": value})

@@ -8,6 +8,7 @@ import pytest
 from detour_crds.names import MIGRATION_FINALIZER
 from detour_crds.serialise import merge_patch
 from detour_operator import errors, storage_side
+from detour_operator.metrics.families import REGISTRY
 from detour_operator.settings import Settings
 from detour_operator.storage_side.reconciler import StorageSide
 from unit.operator.api_server import serving, status
@@ -193,6 +194,35 @@ def test_the_claim_then_the_switch_each_seen_before_the_next(ready):
     switch = ready.objects[SWITCH]
     assert switch["spec"]["position"] == "Frozen"
     assert [owner["uid"] for owner in switch["metadata"]["ownerReferences"]] == ["11112222"]
+
+
+def counted(name, **labels):
+    return REGISTRY.get_sample_value(name, labels) or 0
+
+
+def test_an_end_is_counted_by_the_pass_that_wrote_it_and_by_no_other(ready):
+    """It is cancelled before anything was begun; another writer comes first at the first try."""
+    labels = {"phase": "Cancelled", "reason": "Cancelled", "method": "None"}
+    before = counted("detour_operator_migrations_ended_total", **labels)
+    there = counted("detour_operator_migrations", phase="Cancelled")
+    ready.objects[MIGRATION]["spec"]["cancel"] = True
+    real, conflicts = ready.patch, [1]
+
+    def patch(path, body):
+        return status(409, "Conflict") if conflicts and conflicts.pop() else real(path, body)
+
+    ready.patch = patch
+    with pytest.raises(errors.Conflict):
+        ready.side.reconcile("ns", "m")
+    assert counted("detour_operator_migrations_ended_total", **labels) == before
+    for _ in range(3):
+        ready.side.reconcile("ns", "m")
+    StorageSide(ready.side._api, SETTINGS).reconcile("ns", "m")
+    assert counted("detour_operator_migrations_ended_total", **labels) == before + 1
+    assert counted("detour_operator_migrations", phase="Cancelled") == there + 1
+    del ready.objects[MIGRATION]
+    ready.side.reconcile("ns", "m")
+    assert counted("detour_operator_migrations", phase="Cancelled") == there
 
 
 def test_words_alone_wait_for_a_second(ready):
