@@ -59,7 +59,7 @@ unit: $(VENV)/ready packages ## Run the tests that need neither root nor a clust
 PYTEST = env -u PYTHONDONTWRITEBYTECODE $(PYTHON) -m pytest -q
 
 .PHONY: lint
-lint: $(VENV)/ready packages ## Check style, types, layers, CRDs, chart, policies on an API server, and links
+lint: $(VENV)/ready packages ## Check style, types, layers, CRDs, chart, alerts, policies on an API server, and links
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy

@@ -113,7 +113,7 @@ class Passes:
 
     def _publish(self, switch: Switch, node: Node) -> Switch:
         """Send what is new; what could not be sent is sent by a later pass."""
-        SWITCHES.tell(switch.uid, switch.namespace, switch.name, node)
+        SWITCHES.tell(switch.uid, f"{switch.namespace}/{switch.name}", node)
         now = self.ports.clock.now()
         patch = self.publisher.patch(switch.node, node, now)
         if not patch:

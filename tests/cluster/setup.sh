@@ -23,6 +23,7 @@ libvirt-daemon
 libvirt-daemon-driver-qemu
 openssl
 procps
+prometheus
 python3-libvirt
 qemu-system-x86
 qemu-utils

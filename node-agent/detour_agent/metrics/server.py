@@ -1,17 +1,23 @@
 """The port that Prometheus asks. Whatever the path, the answer is all metrics as text.
 
-One request at a time, each with little time: who can reach the port can have others wait, and can
-take no memory.
+One request at a time, and who says nothing is not waited for long: who can reach the port can have
+Prometheus wait, and can take no memory.
 """
 
+import logging
+import sys
 import threading
 from http.server import HTTPServer
+from typing import Any
 
 from prometheus_client import MetricsHandler
+from typing_extensions import override
 
 from detour_agent.metrics.families import REGISTRY
 
-REQUEST_SECONDS = 5.0
+log = logging.getLogger(__name__)
+
+SILENCE_SECONDS = 5.0
 
 
 def serve(port: int) -> HTTPServer:
@@ -20,12 +26,18 @@ def serve(port: int) -> HTTPServer:
     Raises:
         OSError: the port cannot be had.
     """
-    server = HTTPServer(("", port), _Handler)
+    server = _Server(("", port), _Handler)
     threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
     return server
 
 
+class _Server(HTTPServer):
+    @override
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A connection that broke off is worth a line, and no traceback past the logs."""
+        log.info("a request for metrics broke off: %s", sys.exception())
+
+
 class _Handler(MetricsHandler):
     registry = REGISTRY
-    timeout = REQUEST_SECONDS
-    """Of each reading and writing."""
+    timeout = SILENCE_SECONDS

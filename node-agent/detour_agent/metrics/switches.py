@@ -1,9 +1,8 @@
 """What is so of the switches that the agent works on, from its last report of each."""
 
-import dataclasses
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -12,27 +11,21 @@ from typing_extensions import override
 from detour_agent.metrics.families import REGISTRY
 from detour_crds.attachment_switch import Node
 
-LABELS = ("namespace", "switch")
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Told:
-    namespace: str
-    name: str
-    node: Node
+LABELS = ("switch",)
+"""Namespace and name, as the logs have it: ``namespace`` is the pod's own in most set-ups."""
 
 
 class Switches(Collector):
     """The last report of each switch that is worked on; there are as many series as those."""
 
     def __init__(self) -> None:
-        self._told: dict[str, _Told] = {}
+        self._told: dict[str, tuple[str, Node]] = {}
         self._mutex = threading.Lock()
 
-    def tell(self, uid: str, namespace: str, name: str, node: Node) -> None:
+    def tell(self, uid: str, switch: str, node: Node) -> None:
         """Remember a report, whether it could be written or not."""
         with self._mutex:
-            self._told[uid] = _Told(namespace, name, node)
+            self._told[uid] = (switch, node)
 
     def forget(self, uid: str) -> None:
         """The work on this switch has ended: its series go."""
@@ -58,12 +51,14 @@ class Switches(Collector):
             "AttachmentSwitches that the agent does not touch until a person has decided.",
             labels=("reason",),
         )
-        reasons = [item.node.stopped.reason for item in told if item.node.stopped is not None]
+        reasons = [node.stopped.reason for _, node in told if node.stopped is not None]
         for reason, count in Counter(reasons).items():
             stopped.add_metric((reason or "",), count)
         yield stopped
+        # The work on one that was deleted may last into that on another one of its name.
+        latest = dict(told)
         for name, text, value in OF_EACH:
-            yield _family(name, text, value, told)
+            yield _family(name, text, value, latest)
 
 
 def _overlay_bytes(node: Node) -> int | None:
@@ -103,12 +98,12 @@ OF_EACH: tuple[tuple[str, str, Value], ...] = (
 )
 
 
-def _family(name: str, text: str, value: Value, told: Iterable[_Told]) -> Metric:
+def _family(name: str, text: str, value: Value, told: Mapping[str, Node]) -> Metric:
     family = GaugeMetricFamily(name, text, labels=LABELS)
-    for item in told:
-        found = value(item.node)
+    for switch, node in told.items():
+        found = value(node)
         if found is not None:
-            family.add_metric((item.namespace, item.name), found)
+            family.add_metric((switch,), found)
     return family
 
 

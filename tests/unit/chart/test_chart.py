@@ -81,8 +81,8 @@ def test_the_operator_takes_the_settings_it_is_given():
     assert read.log_format == "text"
     assert read.limits == settings.Limits()
     assert read.copier_image == "localhost/detour-copier:dev"
-    (port,) = container["ports"]
-    assert port["containerPort"] == health.PORT
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    assert ports == {"health": health.PORT, "metrics": read.metrics_port}
     assert container["livenessProbe"]["httpGet"]["path"] == health.PATH
 
 
@@ -99,6 +99,7 @@ VARIABLES = (
     "EXTERNAL_COPY_SECONDS",
     "MERGING_SECONDS",
     "LOG_FORMAT",
+    "METRICS_PORT",
 )
 
 

@@ -5,6 +5,7 @@ import pytest
 from detour_crds.volume_migration import Phase
 from detour_operator.adapters import migrations, switches
 from detour_operator.compute_side import measuring as of_switches
+from detour_operator.metrics import families
 from detour_operator.metrics.families import REGISTRY
 from detour_operator.metrics.labels import MOST, OTHER, Words
 from detour_operator.metrics.objects import OBJECTS
@@ -82,10 +83,13 @@ def test_who_reads_a_status_counts_nothing_of_it(rise):
         "conditions": [condition("Succeeded", "True", "Succeeded")],
     }  # fmt: skip
     write(migration(**told), **{**told, "observedGeneration": 2})
+    measured = (
+        families.ENDED, families.STAGES, families.DURATION, families.PAUSES, families.COPIED
+    )  # fmt: skip
     names = {
         sample.name
-        for family in REGISTRY.collect()
-        if family.name.startswith("detour_")
+        for metric in measured
+        for family in metric.collect()
         for sample in family.samples
         if rise(sample.name, **sample.labels)
     }

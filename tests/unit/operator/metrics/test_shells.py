@@ -58,17 +58,19 @@ def requests(method, code):
 
 
 def test_requests_are_counted_by_what_was_answered():
-    before = requests("GET", 404), requests("POST", 503), requests("GET", 0)
-    with serving(lambda asked: status(404 if asked.method == "GET" else 503, "Why")) as there:
+    """By answers that no thread which another test has left can get."""
+    before = requests("GET", 418), requests("POST", 507), requests("DELETE", 0)
+    with serving(lambda asked: status(418 if asked.method == "GET" else 507, "Why")) as there:
         api = there.api()
-        api.get(PODS, "ns", "p")
+        with pytest.raises(errors.Refused):
+            api.get(PODS, "ns", "p")
         with pytest.raises(errors.Unreachable):
             api.create(PODS, "ns", {})
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))  # nobody listens
         with pytest.raises(errors.Unreachable):
-            Server(status, port=silent.getsockname()[1]).api().get(PODS, "ns", "p")
-    after = requests("GET", 404), requests("POST", 503), requests("GET", 0)
+            Server(status, port=silent.getsockname()[1]).api().delete(PODS, "ns", "p")
+    after = requests("GET", 418), requests("POST", 507), requests("DELETE", 0)
     assert after == tuple(count + 1 for count in before)
 
 
