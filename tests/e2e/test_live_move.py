@@ -2,9 +2,11 @@
 
 import pytest
 
-from harness import leftovers
+from harness import leftovers, metrics
+from harness.kube import wait_for
 
 SIZE = "256Mi"
+SIZE_BYTES = 256 << 20
 WHERE = [(0, None), (1, "sid")]
 """Node, and the launcher if not KubeVirt's own choice."""
 BUSY_US = 2000
@@ -28,6 +30,36 @@ def events(kube, namespace, migration):
         for event in listed
         if (event["involvedObject"]["kind"], event["involvedObject"]["name"]) == about
     ]
+
+
+def assert_measured(kube, node, switch):
+    """Prometheus hears of a move with an overlay: from the leader, and from the node's agent."""
+
+    def ended():
+        told = metrics.of_leader(kube)
+        name = "detour_operator_migrations_ended_total"
+        return told if metrics.total(told, name, phase="Succeeded", reason="Succeeded") else None
+
+    told = wait_for("the end to be counted, just after it was written", ended, seconds=60)
+    for stage in ("freeze", "copy", "merge", "switch", "finish"):
+        name = "detour_operator_stage_duration_seconds_count"
+        assert metrics.total(told, name, stage=stage), stage
+    for call in ("start", "pivot"):
+        assert metrics.total(told, "detour_operator_guest_pause_seconds_count", call=call), call
+    assert metrics.total(told, "detour_operator_copied_bytes_total") >= SIZE_BYTES
+    assert metrics.total(told, "detour_operator_merged_bytes_total")
+    assert metrics.total(told, "detour_operator_passes_total", result="Done")
+    assert metrics.total(told, "detour_operator_api_requests_total", method="PATCH", code="200")
+
+    def at_rest():
+        """The series of the switch are gone: it is gone from what the agent works on."""
+        found = metrics.of_agent(kube, node)
+        return found if not any(item.labels.get("switch") == switch for item in found) else None
+
+    told = wait_for(f"the agent to be done with {switch}", at_rest, seconds=60)
+    assert metrics.total(told, "detour_agent_passes_total", result="Done")
+    assert metrics.total(told, "detour_agent_reports_total", result="Written")
+    assert not metrics.total(told, "detour_agent_passes_total", result="Unexpected")
 
 
 def assert_intact(machine, claim):
@@ -64,6 +96,7 @@ def test_disk_moves_there_and_back_while_the_guest_writes(
     assert "RestartRequired" not in conditions
     assert kube.get("pvc", machine.source, namespace), "the source claim is kept"
     leftovers.assert_none(cluster, migration)
+    assert_measured(kube, where, f"{namespace}/there")
     told = [event["reason"] for event in events(kube, namespace, "there")]
     assert set(told) >= {"SourceFrozen", "Copied", "SourceReleased", "Succeeded"}
     assert len(told) == len(set(told)), "events tell of transitions, once each"
