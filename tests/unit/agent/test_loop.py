@@ -113,7 +113,8 @@ def test_a_worker_ends_when_its_switch_is_no_longer_of_this_node():
     assert len(passes.seen) == made
 
 
-def test_a_list_after_a_break_finds_what_was_missed():
+def test_a_list_after_a_break_finds_what_was_missed(monkeypatch):
+    monkeypatch.setattr(loop, "FIRST_BACK_OFF_SECONDS", 0.05)
     source = Source(
         [item("1")],
         NotYet("ListAgain", "410"),
@@ -127,7 +128,8 @@ def test_a_list_after_a_break_finds_what_was_missed():
     wait_for(lambda: {"Overlay", "Source"} <= set(passes.seen))
 
 
-def test_records_are_collected_after_each_list_but_for_those_that_are_worked_on():
+def test_records_are_collected_after_each_list_but_for_those_that_are_worked_on(monkeypatch):
+    monkeypatch.setattr(loop, "FIRST_BACK_OFF_SECONDS", 0.05)
     source = Source([item("1")], [], Unreachable("ApiUnreachable", "refused"), [item("1")], [])
     passes = Recorder()
     run(source, passes)

@@ -174,7 +174,7 @@ def test_who_says_nothing_keeps_others_waiting_for_a_moment_only(port, monkeypat
             silent = socket.create_connection(("127.0.0.1", port))
             open_ones.enter_context(contextlib.closing(silent))
         assert "detour_agent_passes_total" in scrape(port)
-        assert threading.active_count() == threads
+        assert threading.active_count() <= threads
 
 
 def test_a_connection_that_breaks_off_is_a_line_in_the_logs(port, caplog):

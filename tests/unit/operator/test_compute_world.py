@@ -28,8 +28,10 @@ from unit.operator.compute_world import (
 )
 
 PLAIN = World()
-QUICK = {"without accidents": (PLAIN, 0, True)}
-THOROUGH = {
+pytestmark = pytest.mark.thorough
+
+STARTS = {
+    "without accidents": (PLAIN, 0, True),
     "plain": (PLAIN, 1, True),
     "it had the strategy Migration": (World(strategy="Migration"), 1, True),
     "no permission to impersonate": (World(permitted=False), 1, True),
@@ -174,13 +176,7 @@ def check_unlock(before, after):
     assert after.position in (Position.SOURCE, Position.DESTINATION)
 
 
-def variants(of, *marks):
-    return [pytest.param(variant, id=name, marks=marks) for name, variant in of.items()]
-
-
-@pytest.fixture(
-    scope="module", params=[*variants(QUICK), *variants(THOROUGH, pytest.mark.thorough)]
-)
+@pytest.fixture(params=STARTS.values(), ids=STARTS.keys(), scope="module")
 def reached(request):
     start, accidents, late = request.param
     return explore(start, accidents, late=late)

@@ -7,8 +7,10 @@ import pytest
 from detour_crds.volume_migration import CopySpec, Verify
 from unit.operator.storage_world import ONTO_CLAIM, OVERWRITE, World
 
-PLAIN = {"a plain move": World()}
-OTHERS = {
+pytestmark = pytest.mark.thorough
+
+STARTS = {
+    "a plain move": World(),
     "a move whose namespace is deleted": World(may_end=True),
     "a move that holds": World(
         spec=dataclasses.replace(World().spec, hold=True),
@@ -36,11 +38,7 @@ def explore(start):
     return fair
 
 
-def starts(of, *marks):
-    return [pytest.param(start, id=name, marks=marks) for name, start in of.items()]
-
-
-@pytest.fixture(params=[*starts(PLAIN), *starts(OTHERS, pytest.mark.thorough)], scope="module")
+@pytest.fixture(params=STARTS.values(), ids=STARTS.keys(), scope="module")
 def worlds(request):
     return explore(request.param)
 
@@ -79,7 +77,6 @@ def test_both_ends_are_reached(worlds):
     assert ends == {"Succeeded", "Cancelled", "Failed"}
 
 
-@pytest.mark.thorough
 def test_somebodys_data_is_never_written_over():
     worlds = explore(REFUSED)
     assert {world.data for world in worlds} == {"foreign"}
