@@ -27,7 +27,7 @@ def main() -> int:
 
 
 def _tools(_: argparse.Namespace) -> int:
-    tools.ensure("kubectl", "helm")
+    tools.ensure("kubectl", "helm", "actionlint", "helm-docs")
     return 0
 
 
@@ -113,7 +113,7 @@ COMMANDS = {
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m cluster", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("tools", help="build kubectl and helm")
+    commands.add_parser("tools", help="build the programs that make itself calls")
     commands.add_parser("up", help="make the cluster, or start what is missing of it")
     commands.add_parser("down", help="take it away")
     load = commands.add_parser("load", help="build images and put them on the nodes")
