@@ -33,10 +33,12 @@ util-linux
 xfsprogs
 "
 
+# Docker's own packages provide containerd and runc, and conflict with Debian's: apt would remove them.
+there=$(dpkg-query --show --showformat='${db:Status-Status} ${Package}, ${Provides}\n' |
+    sed -n 's/^installed //p' | tr ',' '\n' | sed -e 's/^ *//' -e 's/ .*//')
 missing=""
 for package in $packages; do
-    if ! dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null |
-        grep --quiet --line-regexp installed; then
+    if ! printf '%s\n' "$there" | grep --quiet --line-regexp --fixed-strings -e "$package"; then
         missing="$missing $package"
     fi
 done
