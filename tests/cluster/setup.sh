@@ -45,6 +45,8 @@ done
 if [ -z "$missing" ]; then
     exit 0
 fi
+echo "installing$missing"
+apt-get update --quiet
 
 # Debian starts a service as soon as its package is installed, unless this file forbids it
 # (https://www.debian.org/doc/debian-policy/ch-opersys.html, policy-rc.d).
@@ -57,7 +59,6 @@ if [ ! -e "$policy" ]; then
     chmod 755 "$policy"
 fi
 export DEBIAN_FRONTEND=noninteractive
-apt-get update --quiet
 # shellcheck disable=SC2086 # the list is to be split
 apt-get install --quiet --yes --no-install-recommends $missing
 if [ -n "$ours" ]; then
