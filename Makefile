@@ -16,7 +16,8 @@ export PROVIDER
 CLUSTER := $(PYTHON) -m cluster
 SCRIPTS := .ci/run $(shell git ls-files "*.sh") tests/guest/init kubectl-plugin/krew/kubectl-detour
 GO := tests/gitops/health tests/storage/csi/driver
-HELM := $(or $(DETOUR_CACHE),.cache)/bin/helm
+PROGRAMS := $(or $(DETOUR_CACHE),.cache)/bin
+HELM := $(PROGRAMS)/helm
 # Which end-to-end tests to run: a pytest expression, as in `make e2e ONLY=live_move`.
 ONLY ?=
 # Size of the demo's disk; half of it is filled.
@@ -68,12 +69,13 @@ lint: $(VENV)/ready packages ## Check style, types, layers, CRDs, chart, alerts,
 	PYTHONPATH=$(SOURCES) $(VENV)/bin/lint-imports
 	$(VENV)/bin/pip check
 	$(PYTEST) $(CHECKED)
-	$(PYTHON) -m harness.links README.md CONTRIBUTING.md SECURITY.md CHANGELOG.md docs gitops
+	$(PYTHON) -m harness.links README.md CONTRIBUTING.md SECURITY.md CHANGELOG.md docs gitops charts/detour/README.md
 	for folder in $(GO); do (cd $$folder && test -z "$$(gofmt -l .)" && go vet .) || exit 1; done
 	shellcheck $(SCRIPTS)
 	$(CLUSTER) tools
 	$(CLUSTER).kind.check
 	$(HELM) lint --strict charts/detour
+	$(PROGRAMS)/actionlint
 
 .PHONY: model
 model: $(VENV)/ready packages ## Enumerate the whole protocol, and have the verifier find each kind of loss
@@ -124,6 +126,45 @@ states: $(VENV)/ready ## Draw the tables and diagrams of docs/states.md from the
 .PHONY: reasons
 reasons: $(VENV)/ready ## Take the reasons of docs/when-things-go-wrong.md into the kubectl plugin
 	$(PYTHON) -m unit.kubectl_plugin.reasons_page
+
+.PHONY: chart-docs
+chart-docs: $(VENV)/ready ## Draw the table of values in the chart's README from values.yaml
+	$(CLUSTER) tools helm-docs
+	$(PROGRAMS)/helm-docs --log-level=warning --chart-search-root=charts --sort-values-order=file
+
+# Who the lock lets through is named in the manifests by its namespace. HELM_VALUES: as Helm takes them (--set, --values).
+NAMESPACE ?= detour-system
+HELM_VALUES ?=
+CHART ?= charts/detour
+# The oldest that is supported. What is rendered without a cluster is rendered for some version.
+KUBERNETES = $(shell sed -nE 's/^kubeVersion: ">=(.*)-0"/\1/p' charts/detour/Chart.yaml)
+.PHONY: manifests
+manifests: $(VENV)/ready ## Write what the chart installs to build/manifests, for kubectl apply -k (NAMESPACE=..., HELM_VALUES='--set ...')
+	$(CLUSTER) tools helm
+	rm -rf build/manifests && mkdir -p build/manifests
+	$(HELM) show crds $(CHART) > build/manifests/crds.yaml
+	$(HELM) template detour $(CHART) --no-hooks --kube-version=$(KUBERNETES) --namespace=$(NAMESPACE) $(HELM_VALUES) > build/manifests/detour.yaml
+	cp charts/manifests/kustomization.yaml build/manifests
+	sed -e "s|@NAMESPACE@|$(NAMESPACE)|" charts/manifests/namespace.yaml > build/manifests/namespace.yaml
+
+# Where a release's images are, which version it is, and which images exactly.
+REGISTRY ?=
+VERSION ?=
+OPERATOR_DIGEST ?=
+NODE_AGENT_DIGEST ?=
+COPIER_DIGEST ?=
+.PHONY: chart
+chart: $(VENV)/ready ## Package the chart in dist for published images (REGISTRY=..., VERSION=..., OPERATOR_DIGEST=..., NODE_AGENT_DIGEST=..., COPIER_DIGEST=...)
+	@test -n "$(REGISTRY)" && test -n "$(VERSION)" || { echo "name where the images are, and the version: make chart REGISTRY=... VERSION=..." >&2; exit 2; }
+	$(CLUSTER) tools helm helm-docs
+	rm -rf build/chart && mkdir -p build/chart dist
+	cp --recursive --dereference charts/detour build/chart
+	sed -i -e 's|repository: localhost/|repository: $(REGISTRY)/|; s|tag: dev|tag: "$(VERSION)"|' \
+	    -e '/detour-operator$$/,/digest:/ s|digest: ""|digest: "$(OPERATOR_DIGEST)"|' \
+	    -e '/detour-node-agent$$/,/digest:/ s|digest: ""|digest: "$(NODE_AGENT_DIGEST)"|' \
+	    -e '/detour-copier$$/,/digest:/ s|digest: ""|digest: "$(COPIER_DIGEST)"|' build/chart/detour/values.yaml
+	$(PROGRAMS)/helm-docs --log-level=warning --chart-search-root=build/chart --sort-values-order=file
+	$(HELM) package build/chart/detour --version=$(VERSION) --app-version=$(VERSION) --destination=dist
 
 # Where releases are published: the manifest names the archive below it.
 RELEASES ?=

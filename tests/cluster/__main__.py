@@ -26,8 +26,8 @@ def main() -> int:
         return 1
 
 
-def _tools(_: argparse.Namespace) -> int:
-    tools.ensure("kubectl", "helm")
+def _tools(arguments: argparse.Namespace) -> int:
+    tools.ensure(*(arguments.names or ("kubectl", "helm", "actionlint", "helm-docs")))
     return 0
 
 
@@ -113,7 +113,8 @@ COMMANDS = {
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m cluster", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("tools", help="build kubectl and helm")
+    programs = commands.add_parser("tools", help="build programs, by default those of make lint")
+    programs.add_argument("names", nargs="*", metavar="NAME", help="as kubectl")
     commands.add_parser("up", help="make the cluster, or start what is missing of it")
     commands.add_parser("down", help="take it away")
     load = commands.add_parser("load", help="build images and put them on the nodes")

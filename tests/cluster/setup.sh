@@ -34,16 +34,20 @@ util-linux
 xfsprogs
 "
 
+# Docker's own packages provide containerd and runc, and conflict with Debian's: apt would remove them.
+there=$(dpkg-query --show --showformat='${db:Status-Status} ${Package}, ${Provides}\n' |
+    sed -n 's/^installed //p' | tr ',' '\n' | sed -e 's/^ *//' -e 's/ .*//')
 missing=""
 for package in $packages; do
-    if ! dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null |
-        grep --quiet --line-regexp installed; then
+    if ! printf '%s\n' "$there" | grep --quiet --line-regexp --fixed-strings -e "$package"; then
         missing="$missing $package"
     fi
 done
 if [ -z "$missing" ]; then
     exit 0
 fi
+echo "installing$missing"
+apt-get update --quiet
 
 # Debian starts a service as soon as its package is installed, unless this file forbids it
 # (https://www.debian.org/doc/debian-policy/ch-opersys.html, policy-rc.d).
@@ -56,7 +60,6 @@ if [ ! -e "$policy" ]; then
     chmod 755 "$policy"
 fi
 export DEBIAN_FRONTEND=noninteractive
-apt-get update --quiet
 # shellcheck disable=SC2086 # the list is to be split
 apt-get install --quiet --yes --no-install-recommends $missing
 if [ -n "$ours" ]; then

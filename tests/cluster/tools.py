@@ -70,6 +70,7 @@ MODULES = (
         ),
     ),
     Module("helpers", ("helm", "kind", "local-path-provisioner")),
+    Module("lint", ("actionlint", "helm-docs")),
     Module("csi", ("csi-provisioner", "csi-resizer", "csi-snapshotter", "snapshot-controller")),
     Module("csi-driver", ("csi-driver", "csi-sanity"), own=CSI_DRIVER),
 )

@@ -6,12 +6,17 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end }}
 
-{{/* An image reference of a component's image values: by digest if there is one. */}}
+{{/* An image reference of `image` (a component's image values), with `root`: by digest if there is one, and from imageRegistry if that is set. A
+repository names a registry if its first part has a dot or a port or is localhost (https://github.com/distribution/reference). */}}
 {{- define "detour.image" -}}
-{{- if .digest -}}
-{{ .repository }}@{{ .digest }}
+{{- $repository := .image.repository -}}
+{{- with .root.Values.imageRegistry -}}
+{{- $repository = printf "%s/%s" (trimSuffix "/" .) (regexReplaceAll "^(localhost|[^/]*[.:][^/]*)/" $repository "") -}}
+{{- end -}}
+{{- if .image.digest -}}
+{{ $repository }}@{{ .image.digest }}
 {{- else -}}
-{{ .repository }}:{{ required "an image needs a tag or a digest" .tag }}
+{{ $repository }}:{{ required "an image needs a tag or a digest" .image.tag }}
 {{- end -}}
 {{- end }}
 
@@ -35,4 +40,11 @@ system:serviceaccount:{{ .Values.kubevirt.namespace }}:kubevirt-controller
 {{- $users = append $users (printf "'system:serviceaccount:%s:%s'" .namespace .serviceAccount) -}}
 {{- end }}
 {{- join ", " $users -}}
+{{- end }}
+
+{{/* Annotations of what the pod of `helm test` needs: there before it, gone after it. */}}
+{{- define "detour.test.needs" -}}
+helm.sh/hook: test
+helm.sh/hook-weight: "-1"
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- end }}

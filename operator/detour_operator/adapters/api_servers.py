@@ -14,13 +14,12 @@ from collections.abc import Iterator
 from kubernetes import client
 
 from detour_operator.adapters.client import Api, Json
-from detour_operator.adapters.resources import Resource
+from detour_operator.adapters.resources import LEASES, Resource
 from detour_operator.errors import StepFailed
 
 SERVER_NAME = "kubernetes.default.svc"
 """A name in every API server's certificate."""
 ENDPOINT_SLICES = Resource(group="discovery.k8s.io", version="v1", plural="endpointslices")
-LEASES = Resource(group="coordination.k8s.io", version="v1", plural="leases")
 IDENTITIES = "apiserver.kubernetes.io/identity=kube-apiserver"
 
 

@@ -4,6 +4,7 @@ Two holders for a moment are harmless (every write is fenced elsewhere); this ke
 done twice.
 """
 
+import dataclasses
 import logging
 import threading
 from collections.abc import Callable
@@ -16,6 +17,9 @@ from kubernetes.leaderelection.leaderelection import LeaderElection
 from kubernetes.leaderelection.resourcelock.leaselock import LeaseLock
 from typing_extensions import override
 
+from detour_operator.adapters.client import Api
+from detour_operator.adapters.resources import LEASES
+
 log = logging.getLogger(__name__)
 
 NAME = "detour-operator"
@@ -24,6 +28,28 @@ RENEW_SECONDS = 10
 RETRY_SECONDS = 2
 REQUEST_SECONDS = 4.0
 """Well below RENEW_SECONDS, so that one hanging request does not cost the lease."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """The lease as somebody else sees it.
+
+    Attributes:
+        holder: who has it; empty if it was given up.
+        renewed: when, by the holder's clock.
+    """
+
+    holder: str
+    renewed: str
+
+
+def seen(api: Api, namespace: str) -> Seen | None:
+    """The lease, or None if nobody has ever led."""
+    found = api.get(LEASES, namespace, NAME)
+    if found is None:
+        return None
+    spec = found.get("spec") or {}
+    return Seen(holder=spec.get("holderIdentity") or "", renewed=spec.get("renewTime") or "")
 
 
 class Leadership:

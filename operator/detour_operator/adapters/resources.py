@@ -37,6 +37,7 @@ PODS: Final = Resource(group="", version="v1", plural="pods")
 EVENTS: Final = Resource(group="", version="v1", plural="events")
 JOBS: Final = Resource(group="batch", version="v1", plural="jobs")
 BUDGETS: Final = Resource(group="policy", version="v1", plural="poddisruptionbudgets")
+LEASES: Final = Resource(group="coordination.k8s.io", version="v1", plural="leases")
 STORAGE_CLASSES: Final = Resource(group="storage.k8s.io", version="v1", plural="storageclasses")
 VOLUMES: Final = Resource(group="", version="v1", plural="persistentvolumes")
 SNAPSHOTS: Final = Resource(

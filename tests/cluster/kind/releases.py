@@ -37,12 +37,16 @@ class Release:
 def chosen(environment: Mapping[str, str] = os.environ) -> Release:
     """The release that KUBEVIRT_VERSION names, or the default one.
 
+    One that is not known here runs on the nodes that NODE_IMAGE names.
+
     Raises:
         LookupError: No node image is known for that release.
     """
     version = environment.get("KUBEVIRT_VERSION") or DEFAULT
-    if version not in NODE_IMAGES:
+    image = environment.get("NODE_IMAGE") or NODE_IMAGES.get(version)
+    if image is None:
         raise LookupError(
-            f"KUBEVIRT_VERSION is {version!r}, but it may be {', '.join(NODE_IMAGES)}"
+            f"KUBEVIRT_VERSION is {version!r}, but it may be {', '.join(NODE_IMAGES)};"
+            " for another one name its nodes in NODE_IMAGE, as kindest/node:v1.36.1"
         )
-    return Release(version, NODE_IMAGES[version])
+    return Release(version, image)

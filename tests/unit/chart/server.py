@@ -64,6 +64,18 @@ class Server:
         chosen.api_key = {"authorization": f"Bearer {TOKEN}"}
         return client.ApiClient(chosen)
 
+    def kubeconfig(self) -> dict[str, Any]:
+        """For programs: an administrator's."""
+        cluster = {"server": self._host, "certificate-authority": str(self._authority)}
+        return {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "test", "cluster": cluster}],
+            "users": [{"name": "root", "user": {"token": TOKEN}}],
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "root"}}],
+            "current-context": "test",
+        }
+
     def do(self, method: str, path: str, body: Any = None) -> Any:
         """What must not fail."""
         status, told = self.ask(method, path, body)

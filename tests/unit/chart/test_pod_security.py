@@ -47,7 +47,8 @@ def finishing(**changes):
 
 
 def installed(kind, name):
-    spec = of_kind(kind)[name]["spec"]["template"]["spec"]
+    spec = of_kind(kind)[name]["spec"]
+    spec = spec if kind == "Pod" else spec["template"]["spec"]
     return {"metadata": {"name": name}, "spec": spec}
 
 
@@ -65,9 +66,10 @@ IN_USERS_NAMESPACES = {
 OF_CHART = {
     "operator": ("Deployment", "detour-operator"),
     "uninstall": ("Job", "detour-uninstall"),
+    "test": ("Pod", "detour-test"),
     "node agent": ("DaemonSet", "detour-node-agent"),
 }
-RESTRICTED = [*IN_USERS_NAMESPACES, "operator", "uninstall"]
+RESTRICTED = [*IN_USERS_NAMESPACES, "operator", "uninstall", "test"]
 
 
 def made(what):

@@ -33,6 +33,7 @@ VARIABLE = {
         ("detour.dev", "attachmentswitches/status", "patch"),
         ("detour.dev", "volumemigrations/status", "patch"),
     },
+    "installed.py:complaint": {(*SWITCHES, "list"), (*MIGRATIONS, "list")},
     "handlers/watches.py:_run": {("", "pods", "watch"), ("batch", "jobs", "watch")},
     "handlers/watches.py:wait_for_kinds": {(*SWITCHES, "list"), (*MIGRATIONS, "list")},
     "compute_side/gather.py:_get": {
@@ -92,7 +93,7 @@ def allowed(*settings):
         (group, resource, verb)
         for kind in ("ClusterRole", "Role")
         for name, role in of_kind(kind, *settings).items()
-        if name.startswith(("detour-operator", "detour-uninstall"))
+        if name.startswith(("detour-operator", "detour-uninstall", "detour-test"))
         for rule in role["rules"]
         for group in rule["apiGroups"]
         for resource in rule["resources"]
@@ -144,8 +145,8 @@ def test_every_rule_names_a_function_that_needs_it():
 
 
 def texts():
-    files = ("rbac-operator.yaml", "rbac-node-agent.yaml", "rbac-uninstall.yaml")
-    return "".join((CHART / "templates" / name).read_text() for name in files)
+    files = ("operator", "node-agent", "uninstall", "test")
+    return "".join((CHART / "templates" / f"rbac-{name}.yaml").read_text() for name in files)
 
 
 def resolved(function):
@@ -186,3 +187,12 @@ def test_the_node_agent_reads_switches_and_writes_their_status():
         ("attachmentswitches", "watch"),
         ("attachmentswitches/status", "patch"),
     }
+
+
+def test_helm_test_asks_about_its_own_namespace_and_only_while_it_runs():
+    assert "detour-test" not in of_kind("ClusterRole")
+    for kind in ("ServiceAccount", "Role", "RoleBinding"):
+        annotations = of_kind(kind)["detour-test"]["metadata"]["annotations"]
+        assert annotations["helm.sh/hook"] == "test"
+        assert int(annotations["helm.sh/hook-weight"]) < 0, "they come before the pod"
+        assert "hook-succeeded" in annotations["helm.sh/hook-delete-policy"]

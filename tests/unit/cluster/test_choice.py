@@ -91,6 +91,11 @@ def test_the_release_of_kubevirt_decides_the_kubernetes():
     assert "/v1.8.4/" in old.operator_manifest
 
 
+def test_another_release_runs_on_the_nodes_that_are_named():
+    new = releases.chosen({"KUBEVIRT_VERSION": "v9.9.9", "NODE_IMAGE": "kindest/node:v9.9"})
+    assert (new.version, new.node_image) == ("v9.9.9", "kindest/node:v9.9")
+
+
 def test_a_release_without_a_known_kubernetes_is_refused():
     with pytest.raises(LookupError, match=r"v0\.1"):
         releases.chosen({"KUBEVIRT_VERSION": "v0.1"})
