@@ -1,9 +1,13 @@
 """The kinds of objects that the operator reads or writes, by their API paths."""
 
 import dataclasses
+import urllib.parse
 from typing import Final
 
 from detour_crds import names
+from detour_operator.errors import Gone
+
+DOTS = (".", "..")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,13 +19,23 @@ class Resource:
     plural: str
 
     def path(self, namespace: str | None, name: str = "", subresource: str = "") -> str:
-        """The URL path; no namespace means all namespaces, or a kind outside of them."""
+        """The URL path; no namespace means all namespaces, or a kind outside of them.
+
+        Names come from what others wrote, as a virtual machine's volumes, and none may lead to
+        another object than one of this kind in this namespace.
+
+        Raises:
+            Gone: no object can have that name (apimachinery, ``api/validation/path/name.go``).
+        """
         root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
         parts = [root]
         if namespace is not None:
             parts += ["namespaces", namespace]
         parts.append(self.plural)
-        return "/".join(parts + [part for part in (name, subresource) if part])
+        if name in DOTS or "/" in name or "%" in name:
+            raise Gone(f"there can be no {self.plural} {name!r}")
+        quoted = urllib.parse.quote(name, safe="")
+        return "/".join(parts + [part for part in (quoted, subresource) if part])
 
 
 VOLUME_MIGRATIONS: Final = Resource(
