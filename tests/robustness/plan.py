@@ -145,7 +145,7 @@ WEIGHTS = {Kind.LIVE: 4, Kind.CANCEL: 3, Kind.OFFLINE: 1, Kind.STOPPED: 2}
 
 def draw(seed: int, possible: Possible) -> Run:
     """The run of that seed."""
-    source = random.Random(seed)  # noqa: S311 - it is to be foreseen
+    source = random.Random(seed)
     move = _move(source, possible)
     own = {Kind.CANCEL: [CANCEL], Kind.STOPPED: [CRASH]}.get(move.kind, [])
     names = sorted(
