@@ -5,11 +5,11 @@ both log JSON, or text that ends in ``name=value``. The copier's lines are all a
 """
 
 import dataclasses
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
+from detour_crds import json_text
 from detour_kubectl.domain.migrations import Migration
 
 PAIR = re.compile(r"(\w+)=(\S+)")
@@ -56,7 +56,7 @@ def _names(migration: Migration, fields: Mapping[str, Any]) -> bool:
 
 def _read(source: str, line: str) -> tuple[LogLine, Mapping[str, Any]]:
     try:
-        fields = json.loads(line)
+        fields = json_text.read(line)
     except ValueError:
         fields = None
     if isinstance(fields, dict):

@@ -1,5 +1,7 @@
 """Journals as files: ``<state>/switches/<switch uid>/journal.json``."""
 
+import os
+import stat
 from pathlib import Path
 
 from detour_agent.adapters.files import make_folder, replace_file
@@ -10,6 +12,8 @@ from detour_agent.errors import InvariantBroken
 # Not readable but passable: the guest's user reaches the overlays below by their path.
 FOLDER_MODE = 0o711
 NAME = "journal.json"
+MOST_BYTES = 1 << 20
+"""A record has some two thousand, and each overlay's name forty more."""
 
 
 class JournalFiles:
@@ -36,10 +40,10 @@ class JournalFiles:
 
     def _read(self, path: Path, switch_uid: str) -> Record | None:
         try:
-            text = path.read_text(encoding="utf-8")
+            text = _text(path)
         except FileNotFoundError:
             return None
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:
             raise InvariantBroken("JournalUnreadable", f"{path}: {error}") from error
         try:
             record = decode(text)
@@ -76,3 +80,22 @@ class JournalFiles:
         """Beside an overlay on a volume, from when there is a folder for it."""
         made = self._places.is_made(switch_uid)
         return self._places.folder(switch_uid) / NAME if made else None
+
+
+def _text(path: Path) -> str:
+    """What is in the file; beside an overlay a tenant may have put something else in its place.
+
+    Raises:
+        FileNotFoundError: there is nothing of that name; a link to nothing is something.
+        OSError: it cannot be opened.
+        ValueError: it is no file, or longer than a record, or no text.
+    """
+    # Not to wait for whoever opens the other end of a pipe.
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with os.fdopen(os.open(path, flags), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ValueError("it is no file")
+        read = file.read(MOST_BYTES + 1)
+    if len(read) > MOST_BYTES:
+        raise ValueError(f"it has more than {MOST_BYTES} bytes")
+    return read.decode()

@@ -16,7 +16,7 @@ import libvirt_qemu
 from detour_agent.adapters import monitor_mirror
 from detour_agent.adapters.domain_xml import copy_xml, read_disk, snapshot_xml
 from detour_agent.adapters.libvirt_errors import translate
-from detour_agent.adapters.monitor import read_monitor
+from detour_agent.adapters.monitor import NONSENSE, read_monitor
 from detour_agent.adapters.serial_calls import SerialCalls
 from detour_agent.domain.chain import Disk, JobInfo, Report, heal_job
 from detour_agent.domain.ports import CopyTarget
@@ -33,15 +33,6 @@ GRANULARITY: Final = 4096
 """Bytes: with the overlay's 4 KiB subclusters the mirror moves what was written and no more
 (measured: a sixteenth of the default)."""
 
-NONSENSE: Final = (
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)
-"""What comes of an answer in another form than QEMU's and libvirt's."""
 MESSAGE_CHARACTERS: Final = 200
 LIVE: Final = libvirt.VIR_DOMAIN_AFFECT_LIVE
 PAUSED_BY_ERROR: Final = (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_IOERROR)

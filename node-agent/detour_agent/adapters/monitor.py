@@ -1,12 +1,22 @@
 """QEMU's answers to the few read-only queries, as dataclasses; pure."""
 
-import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from detour_agent.domain.chain import Monitor, MonitorJob, MonitorNode
+from detour_crds import json_text
 
 Json = Mapping[str, Any]
+
+NONSENSE: Final = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What comes of an answer in another form than QEMU's and libvirt's."""
 
 
 def read_monitor(
@@ -15,6 +25,9 @@ def read_monitor(
     """What QEMU says of one disk, None where no device has the alias or nothing is inserted.
 
     From the answers to ``query-block``, ``query-named-block-nodes`` and ``query-block-jobs``.
+
+    Raises:
+        Exception: one of ``NONSENSE``: they have another form than QEMU gives them.
     """
     found = [device for device in devices if _is_device(device, alias) and "inserted" in device]
     if not found:
@@ -57,7 +70,7 @@ def file_name(value: str) -> str:
     if not value.startswith("json:"):
         return value
     try:
-        options = json.loads(value.removeprefix("json:"))
+        options = json_text.read(value.removeprefix("json:"))
     except ValueError:
         return value
     while isinstance(options, dict) and isinstance(options.get("file"), dict):

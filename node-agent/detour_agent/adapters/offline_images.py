@@ -20,6 +20,7 @@ from detour_agent.adapters.process import lines, run
 from detour_agent.adapters.processes import identity_of
 from detour_agent.domain.ports import OfflineMerge
 from detour_agent.errors import StepFailed, Unreachable
+from detour_crds import json_text
 from detour_crds.names import IMAGE_NAME
 
 MERGE_SECONDS = 24 * 3600.0
@@ -160,10 +161,21 @@ def _range(line: str) -> dict[str, Any] | None:
     if not text:
         return None
     try:
-        found: dict[str, Any] = json.loads(text)
+        found = json_text.read(text)
     except ValueError as error:
         raise StepFailed("OverlayUnreadable", f"qemu-img said {text[:80]!r}") from error
+    if not isinstance(found, dict) or not _is_range(found):
+        raise StepFailed("OverlayUnreadable", f"qemu-img said {text[:80]!r}")
     return found
+
+
+def _is_range(found: dict[str, Any]) -> bool:
+    """Whether it has what qemu-img says of a range, and is one that a disk can have."""
+    numbers = [found.get("start"), found.get("length"), found.get("offset", 0)]
+    flags = [found.get("present"), found.get("data")]
+    return all(type(item) is int and item >= 0 for item in numbers) and all(
+        isinstance(item, bool) for item in flags
+    )
 
 
 def _same(found: dict[str, Any], overlay: int, image: int) -> bool:

@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 from detour_agent.domain.throttle import Tune
+from detour_crds import json_text
 from detour_crds.attachment_switch import Identity, Stage
 from detour_crds.serialise import parse, serialise
 
@@ -62,7 +63,7 @@ def decode(text: str) -> Record:
         UnreadableJournalError: it is not JSON, of another version, or lacks a field.
     """
     try:
-        value = json.loads(text)
+        value = json_text.read(text)
     except ValueError as error:
         raise UnreadableJournalError(f"not JSON: {error}") from error
     if not isinstance(value, dict) or value.get("version") != VERSION:

@@ -1,7 +1,6 @@
 """Translates what the client and the API answer into errors.py, once."""
 
 import contextlib
-import json
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import urllib3
 from kubernetes import client
 
+from detour_crds import json_text
 from detour_operator.errors import (
     AlreadyExists,
     Conflict,
@@ -70,7 +70,7 @@ def _did_not_apply(told: dict[str, Any]) -> bool:
 
 def _status_object(body: str | None) -> dict[str, Any]:
     try:
-        told = json.loads(body or "")
+        told = json_text.read(body or "")
     except ValueError:
         return {}
     return told if isinstance(told, dict) else {}

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kubernetes.utils.quantity import parse_quantity
 
@@ -11,6 +11,10 @@ from detour_crds import names
 from detour_operator.adapters.client import Api, Json
 from detour_operator.adapters.resources import CLAIMS, DATA_VOLUMES, EVENTS, PODS
 
+if TYPE_CHECKING:
+    import decimal
+
+MOST_DIGITS = 32
 ENDED = ("Succeeded", "Failed")
 GROUPS = {"VolumeSnapshot": {"apiGroup": "snapshot.storage.k8s.io"}}
 """A claim is of the core group, which goes without saying."""
@@ -203,10 +207,12 @@ def bytes_of(quantity: str) -> int:
     """A quantity in whole bytes; a fraction of a byte counts as one, as Kubernetes does.
 
     Raises:
-        ValueError: it is no quantity.
+        ValueError: it is no quantity, or none that Kubernetes keeps: those have eight bytes.
     """
-    size: int = math.ceil(parse_quantity(quantity))  # type: ignore[no-untyped-call]
-    return size
+    number: decimal.Decimal = parse_quantity(quantity)  # type: ignore[no-untyped-call]
+    if not number.is_finite() or number.adjusted() > MOST_DIGITS:
+        raise ValueError(f"{quantity[:MOST_DIGITS]!r} is not a quantity")
+    return math.ceil(number)
 
 
 def sizes(claim: Mapping[str, Any]) -> tuple[int, int | None]:

@@ -5,7 +5,6 @@ are never confused.
 """
 
 import dataclasses
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
@@ -14,6 +13,7 @@ from typing import Any
 import urllib3
 from kubernetes import client, config
 
+from detour_crds import json_text
 from detour_operator.adapters.api_errors import translated
 from detour_operator.adapters.resources import Resource
 from detour_operator.errors import Gone, Unreachable
@@ -284,7 +284,7 @@ class Api:
 
     def _json(self, request: _Request) -> Json:
         with translated():
-            found = json.loads(self._answer(request))
+            found = json_text.read(self._answer(request))
         if not isinstance(found, dict):
             raise Unreachable(f"the API's answer is no object: {str(found)[:100]}")
         return found
@@ -335,7 +335,7 @@ def _lines(response: urllib3.BaseHTTPResponse) -> Iterator[Json]:
     rest = b""
     for chunk in response.read_chunked() if response.chunked else [response.data]:
         *complete, rest = (rest + chunk).split(b"\n")
-        yield from (json.loads(line) for line in complete if line.strip())
+        yield from (json_text.read(line) for line in complete if line.strip())
 
 
 def _query(**given: str) -> tuple[tuple[str, str], ...]:

@@ -5,10 +5,9 @@ one of its name may have come and gone. Starting it tests its uid.
 """
 
 import dataclasses
-import json
 from typing import Any
 
-from detour_crds import names
+from detour_crds import json_text, names
 from detour_crds.volume_migration import Verify
 from detour_operator.adapters.client import Api, Json
 from detour_operator.adapters.resources import JOBS, PODS
@@ -261,7 +260,7 @@ def _selector(migration: str) -> str:
 
 def _object(line: str) -> dict[str, Any] | None:
     try:
-        found = json.loads(line)
+        found = json_text.read(line)
     except ValueError:
         return None
     return found if isinstance(found, dict) else None

@@ -1,9 +1,9 @@
 """VirtualMachines, read only: which claim each volume is on."""
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from detour_crds import json_text
 from detour_operator.adapters.client import Api, Json
 from detour_operator.adapters.resources import VIRTUAL_MACHINES
 
@@ -31,7 +31,7 @@ def applied_claims_of(machine: Mapping[str, Any]) -> dict[str, str | None]:
     """The same, of the manifest that was applied last; empty where none was noted."""
     noted = (machine["metadata"].get("annotations") or {}).get(LAST_APPLIED)
     try:
-        applied = json.loads(noted or "{}")
+        applied = json_text.read(noted or "{}")
         return claims_of(applied)
     except (ValueError, TypeError, AttributeError, KeyError):
         return {}  # anybody may write an annotation

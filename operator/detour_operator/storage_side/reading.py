@@ -1,10 +1,9 @@
 """Objects of the API as the observation has them."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from detour_crds import names
+from detour_crds import json_text, names
 from detour_crds.volume_migration import CopyMethod, Verify
 from detour_operator.adapters.claims import bytes_of
 from detour_operator.adapters.switches import FoundSwitch
@@ -26,6 +25,8 @@ CDI_PHASE, FILLED = "cdi.kubevirt.io/storage.pod.phase", "Succeeded"
 """CDI's word on the pod that fills a claim for a DataVolume; one it made no pod for has none
 (https://github.com/kubevirt/containerized-data-importer/blob/main/doc/datavolumes.md)."""
 DEFAULT_SNAPSHOT_CLASS = "snapshot.storage.kubernetes.io/is-default-class"
+MOST = 1 << 63
+"""Numbers of the API have eight bytes, with their sign."""
 Raw = Mapping[str, Any]
 
 
@@ -138,10 +139,18 @@ def snapshot(raw: Raw) -> SeenSnapshot:
         switch_uid=meta.annotations.get(names.SWITCH_UID_ANNOTATION, ""),
         token=meta.annotations.get(names.TOKEN_ANNOTATION, ""),
         ready=status.get("readyToUse") is True,
-        restore_bytes=None if size is None else bytes_of(str(size)),
+        restore_bytes=None if size is None else _bytes(str(size)),
         error=str(error.get("message") or "") if error else "",
         created=raw["metadata"].get("creationTimestamp"),
     )
+
+
+def _bytes(quantity: str) -> int | None:
+    """What a snapshot's driver says; not the API server sees that it is a number at all."""
+    try:
+        return bytes_of(quantity)
+    except ValueError:
+        return None
 
 
 def snapshot_class(raw: Raw) -> SeenSnapshotClass:
@@ -174,9 +183,9 @@ def progress(lines: list[dict[str, Any]]) -> CopierProgress | None:
     """The last progress among a copier's words."""
     for line in reversed(lines):
         done, total, rate = (
-            line.get(name) for name in ("bytesDone", "bytesTotal", "bytesPerSecond")
+            _whole(line.get(name)) for name in ("bytesDone", "bytesTotal", "bytesPerSecond")
         )
-        if isinstance(done, int) and isinstance(total, int) and isinstance(rate, int):
+        if done is not None and total is not None and rate is not None:
             return CopierProgress(
                 bytes_done=done,
                 bytes_total=total,
@@ -191,7 +200,7 @@ def _result(status: Raw) -> Raw:
     for container in status.get("containerStatuses") or []:
         ended = (container.get("state") or {}).get("terminated") or {}
         try:
-            told = json.loads(ended.get("message") or "")
+            told = json_text.read(ended.get("message") or "")
         except ValueError:
             continue
         if isinstance(told, dict):
@@ -200,7 +209,9 @@ def _result(status: Raw) -> Raw:
 
 
 def _whole(value: object) -> int | None:
-    return value if isinstance(value, int) else None
+    """A number that a status can have; whoever makes a pod with a copier's labels has it speak."""
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return value if is_number and 0 <= value < MOST else None
 
 
 def _waiting(status: Raw) -> str:
