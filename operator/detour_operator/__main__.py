@@ -32,7 +32,7 @@ def main() -> None:
     detour_failpoints.watch(Path(chosen.fail_points) if chosen.fail_points else None)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)
-    health.serve()
+    health.serve(chosen.health_port)
     if chosen.metrics_port:
         server.serve(chosen.metrics_port)
     api = client.connect()

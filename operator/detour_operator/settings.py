@@ -9,7 +9,8 @@ STUCK_SECONDS = 900
 PREPARING_SECONDS = 900
 EXTERNAL_SECONDS = 86400
 LEAST_SECONDS = 30
-MOST_PORT = 65535
+HEALTH_PORT = 8080
+LAST_PORT = 65535
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,8 @@ class Settings:
         limits: of the stages of a move.
         metrics_port: where Prometheus asks; 0 for nowhere.
         fail_points: folder of armed fail points; empty, as in production: there are none.
+        health_port: where the liveness endpoint answers; in a pod the chart's, outside of one it
+            may be taken.
     """
 
     namespace: str
@@ -61,6 +64,7 @@ class Settings:
     limits: Limits = Limits()
     metrics_port: int = 0
     fail_points: str = ""
+    health_port: int = HEALTH_PORT
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
@@ -84,8 +88,9 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
             external=_seconds(environment, "DETOUR_EXTERNAL_COPY_SECONDS", EXTERNAL_SECONDS),
             merging=_seconds(environment, "DETOUR_MERGING_SECONDS", STUCK_SECONDS),
         ),
-        metrics_port=_port(environment, "DETOUR_METRICS_PORT"),
+        metrics_port=_port(environment, "DETOUR_METRICS_PORT", 0),
         fail_points=environment.get("DETOUR_FAIL_POINTS", ""),
+        health_port=_port(environment, "DETOUR_HEALTH_PORT", HEALTH_PORT),
     )
 
 
@@ -110,10 +115,13 @@ def _seconds(environment: Mapping[str, str], name: str, default: int) -> int:
     return int(value)
 
 
-def _port(environment: Mapping[str, str], name: str) -> int:
-    value = environment.get(name) or "0"
-    if not value.isdecimal() or int(value) > MOST_PORT:
-        raise ValueError(f"{name} must be a port, or 0 for none, not {value!r}")
+def _port(environment: Mapping[str, str], name: str, default: int) -> int:
+    """A port; 0, for none, only where that is the default."""
+    value = environment.get(name) or str(default)
+    if not value.isdecimal() or not min(default, 1) <= int(value) <= LAST_PORT:
+        raise ValueError(
+            f"{name} must be a port{'' if default else ', or 0 for none'}, not {value!r}"
+        )
     return int(value)
 
 

@@ -7,11 +7,10 @@ from typing import Any
 
 from typing_extensions import override
 
-PORT = 8080
 PATH = "/healthz"
 
 
-def serve(port: int = PORT) -> ThreadingHTTPServer:
+def serve(port: int) -> ThreadingHTTPServer:
     """Answer in the background; the server's ``server_port`` is the port it got."""
     server = ThreadingHTTPServer(("", port), _Handler)
     threading.Thread(target=server.serve_forever, name="health", daemon=True).start()

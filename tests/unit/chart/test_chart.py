@@ -80,7 +80,7 @@ def test_the_operator_takes_the_settings_it_is_given():
     assert read.limits == settings.Limits()
     assert read.copier_image == "localhost/detour-copier:dev"
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
-    assert ports == {"health": health.PORT, "metrics": read.metrics_port}
+    assert ports == {"health": settings.HEALTH_PORT, "metrics": read.metrics_port}
     assert container["livenessProbe"]["httpGet"]["path"] == health.PATH
 
 

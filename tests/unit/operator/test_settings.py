@@ -67,3 +67,14 @@ def test_metrics_are_off_unless_there_is_a_port():
 def test_a_port_that_makes_no_sense_is_refused(value):
     with pytest.raises(ValueError, match="DETOUR_METRICS_PORT"):
         from_environment({**LEAST, "DETOUR_METRICS_PORT": value})
+
+
+def test_the_health_port_is_the_chart_s_unless_told_otherwise():
+    assert from_environment(LEAST).health_port == 8080
+    assert from_environment({**LEAST, "DETOUR_HEALTH_PORT": "1234"}).health_port == 1234
+
+
+@pytest.mark.parametrize("value", ["0", "65536", "-1", "http"])
+def test_a_port_is_one(value):
+    with pytest.raises(ValueError, match="DETOUR_HEALTH_PORT"):
+        from_environment({**LEAST, "DETOUR_HEALTH_PORT": value})
