@@ -53,7 +53,7 @@ packages:
 	tests/cluster/setup.sh
 
 # These ask an API server, Helm, a Go program and the CRDs: `make lint` runs them.
-CHECKED := tests/unit/crds tests/unit/chart tests/unit/gitops tests/unit/vendor tests/unit/kubectl_api
+CHECKED := tests/unit/crds tests/unit/chart tests/unit/gitops tests/unit/vendor tests/unit/kubectl_api tests/unit/fuzz_api
 
 .PHONY: unit
 unit: $(VENV)/ready packages ## Run the tests that need neither root nor a cluster (20 seconds; those that enumerate: make model)
@@ -114,6 +114,10 @@ cluster-down: $(VENV)/ready ## Take the cluster down and leave nothing behind
 .PHONY: robustness
 robustness: cluster-up ## Moves amid faults: each fail point once, then RUNS (25) random ones from SEED on (STAGE=random, points or points-live picks a part)
 	$(PYTHON) -m robustness
+
+.PHONY: fuzz
+fuzz: $(VENV)/ready packages ## Hostile and broken wishes against a real API server and operator: RUNS (2000) cases from SEED on, or REPLAY=build/fuzz.json
+	$(PYTHON) -m fuzz
 
 .PHONY: bench
 bench: $(if $(filter copier,$(BENCH)),$(VENV)/ready packages,cluster-up) ## Measure copies, moves, memory, overhead and pauses (BENCH=control,copier,moves picks parts); all write docs/benchmarks.md
@@ -208,7 +212,7 @@ LOCK := --universal --python-version 3.11 --generate-hashes --no-annotate --no-h
 .PHONY: clean
 clean: ## Take the cluster down and remove all that was built
 	@if [ -x $(PYTHON) ]; then $(CLUSTER) down; fi
-	rm -rf $(VENV) $(AUDIT) .cache .cluster build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(AUDIT) .cache .cluster build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(VENV)/ready: requirements/dev.txt
 	# Debian ships Python's own venv module in a package of its own.

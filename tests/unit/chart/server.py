@@ -1,6 +1,7 @@
 """An API server with its etcd, for as long as a test session: what admission says is real."""
 
 import contextlib
+import json
 import socket
 import subprocess
 import tempfile
@@ -18,6 +19,8 @@ from cluster.local.certificates import signing_key
 
 TOKEN = "admission-tests"  # noqa: S105 - of a server that is gone after the tests
 START_SECONDS = 120
+THREADS = 32
+"""That ask at once without a connection made anew each time."""
 
 
 JSON_PATCH = "application/json-patch+json"
@@ -30,7 +33,7 @@ class Server:
     def __init__(self, host: str, authority: Path) -> None:
         self._host = host
         self._authority = authority
-        self._pool = urllib3.PoolManager(ca_certs=str(authority))
+        self._pool = urllib3.PoolManager(maxsize=THREADS, ca_certs=str(authority))
 
     def ask(
         self,
@@ -49,8 +52,10 @@ class Server:
         if user:
             headers["Impersonate-User"] = user
         query = "?dryRun=All" if dry_run else ""
+        # In ASCII: text that no encoding takes can be asked as well.
+        said = None if body is None else json.dumps(body)
         answer = self._pool.request(
-            method, f"{self._host}{path}{query}", json=body, headers=headers
+            method, f"{self._host}{path}{query}", body=said, headers=headers
         )
         try:
             return answer.status, answer.json()
