@@ -46,6 +46,7 @@ class Operator:
     port: int
     process: "subprocess.Popen[bytes] | None" = None
     leases_lost: int = 0
+    ended: bool = False
     _ending: bool = False
 
     def start(self) -> None:
@@ -69,6 +70,7 @@ class Operator:
             self.process.wait()
             said = self.log.read_bytes()[began:].decode(errors="replace")
             if self._ending or LEASE_LOST not in said:
+                self.ended = True
                 return
             self.leases_lost += 1
             with self.log.open("ab") as log:
@@ -78,7 +80,7 @@ class Operator:
 
     def is_alive(self) -> bool:
         """Whether it has not ended for any other reason, and answers its probe."""
-        if self.process is None or self.process.poll() is not None:
+        if self.ended:
             return False
         url = f"http://127.0.0.1:{self.port}/healthz"
         with urllib.request.urlopen(url, timeout=60) as answer:

@@ -163,8 +163,11 @@ class Running:
         self._outcome.reasons.append(_ready(found) or "none")
 
     def _end(self) -> None:
-        """Cancel, delete, and see that both objects go."""
-        for _, path in (self._own, self._other):
+        """Delete, which cancels, and see that both objects go.
+
+        The migration first: it would make the switch of its name again.
+        """
+        for _, path in (self._paths(MIGRATION), self._paths(SWITCH)):
             if path is None:
                 continue
             if self._server.ask("DELETE", path)[0] != 200:
