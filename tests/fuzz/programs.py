@@ -83,8 +83,11 @@ class Operator:
         if self.ended:
             return False
         url = f"http://127.0.0.1:{self.port}/healthz"
-        with urllib.request.urlopen(url, timeout=60) as answer:
-            return bool(answer.status == 200)
+        try:
+            with urllib.request.urlopen(url, timeout=60) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False  # perhaps it is just being started again
 
     def memory_kib(self) -> int:
         """Its resident memory, KiB."""

@@ -101,8 +101,10 @@ def run(asked: Server, operator: Operator, chosen: Sequence[Case]) -> Report:
     for namespace in namespaces:
         problems += _left(asked, namespace, before[namespace])
     problems += operator.bugs()
+    with contextlib.suppress(TimeoutError):
+        wait_until(lambda: operator.ended or operator.is_alive(), "its probe", PLAIN_SECONDS)
     if not operator.is_alive():
-        problems.append("the operator's process is gone")
+        problems.append("the operator has ended, or does not answer its probe")
         return Report(outcomes, problems, (memory, 0), (threads, 0))
     after = (memory, operator.memory_kib()), (threads, operator.threads())
     return Report(outcomes, problems, *after, operator.leases_lost)

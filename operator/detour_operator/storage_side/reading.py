@@ -210,8 +210,9 @@ def _result(status: Raw) -> Raw:
 
 def _whole(value: object) -> int | None:
     """A number that a status can have; whoever makes a pod with a copier's labels has it speak."""
-    is_number = isinstance(value, int) and not isinstance(value, bool)
-    return value if is_number and 0 <= value < MOST else None
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if 0 <= value < MOST else None
 
 
 def _waiting(status: Raw) -> str:
