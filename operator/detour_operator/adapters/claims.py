@@ -14,7 +14,8 @@ from detour_operator.adapters.resources import CLAIMS, DATA_VOLUMES, EVENTS, POD
 if TYPE_CHECKING:
     import decimal
 
-MOST_DIGITS = 32
+MOST_DIGITS = 64
+"""Of a quantity: the CRDs allow 32 characters, and a unit that is worth 18 more."""
 ENDED = ("Succeeded", "Failed")
 GROUPS = {"VolumeSnapshot": {"apiGroup": "snapshot.storage.k8s.io"}}
 """A claim is of the core group, which goes without saying."""
@@ -207,7 +208,7 @@ def bytes_of(quantity: str) -> int:
     """A quantity in whole bytes; a fraction of a byte counts as one, as Kubernetes does.
 
     Raises:
-        ValueError: it is no quantity, or none that Kubernetes keeps: those have eight bytes.
+        ValueError: it is no quantity, or one that is longer than any can be.
     """
     number: decimal.Decimal = parse_quantity(quantity)  # type: ignore[no-untyped-call]
     if not number.is_finite() or number.adjusted() > MOST_DIGITS:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 from detour_crds.attachment_switch import Position
+from detour_crds.quantities import bytes_of
 from detour_crds.volume_migration import CopyMethod, SourceReclaimPolicy
 from detour_operator.adapters import (
     claims,
@@ -168,7 +169,7 @@ def _surroundings(api: Api, found: FoundMigration) -> Surroundings:
         storage_class_exists=None if kind is None else bool(kind),
         storage=offering.storage(api, spec, made, kind or {}),
         destination_reaches=offering.reaches(api, namespace, source, there, kind or {}),
-        template_bytes=claims.bytes_of(template.size) if template and template.size else None,
+        template_bytes=bytes_of(template.size) if template and template.size else None,
         destination_users=_users(api, found.meta, name),
         destination_mounted=any(claims.pods_using(api, namespace, name)),
     )

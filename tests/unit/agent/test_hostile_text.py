@@ -244,7 +244,6 @@ def journal_elsewhere(path: Path) -> Path:
     return other
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize("what", IN_ITS_PLACE)
 def test_what_a_tenant_puts_in_a_journal_s_place_is_unreadable_and_not_absent(
     what, tmp_path, monkeypatch

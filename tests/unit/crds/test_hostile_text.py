@@ -36,7 +36,6 @@ def test_every_quantity_of_a_spec_has_the_pattern_that_is_read():
             assert (below["pattern"], below["maxLength"]) == (QUANTITY, 32), name
 
 
-@pytest.mark.timeout(60)
 @EXAMPLES
 def test_a_quantity_is_read_if_the_api_server_takes_it_and_only_then(examples):
     # RE2, as the API server has it: no digits but ASCII's, and $ is the end.

@@ -9,6 +9,7 @@ import urllib3
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detour_crds import quantities
 from detour_crds.volume_migration import VolumeMigrationSpec, VolumeMigrationStatus
 from detour_operator.adapters import claims, virtual_machines
 from detour_operator.adapters.jobs import _object
@@ -93,7 +94,21 @@ def test_a_quantity_of_kubernetes_is_a_number_or_refused(examples):
     holds()
 
 
-@pytest.mark.timeout(60)
+@EXAMPLES
+def test_what_a_spec_can_ask_for_is_one_size_to_all(examples):
+    pattern = re.compile(r"[0-9]+([KMGTPE]i?|k)?", re.ASCII)
+    longest = st.sampled_from(("9" * 31 + "E", "9" * 30 + "Ei", "9" * 32))
+
+    @examples
+    @given(longest | st.from_regex(pattern, fullmatch=True).filter(lambda text: len(text) <= 32))
+    def holds(text):
+        asked = quantities.bytes_of(text)
+        # Kubernetes keeps no more than eight bytes, and says so in a claim that is there.
+        assert min(claims.bytes_of(text), 2**63) == min(asked, 2**63)
+
+    holds()
+
+
 @pytest.mark.parametrize(
     "text", ["1e999999999", "1E9999", "Infinity", "NaN", "", "1e", "x", "1Zi"]
 )
