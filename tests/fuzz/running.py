@@ -19,6 +19,8 @@ PATIENCE_SECONDS = 300
 PAUSE_SECONDS = 0.1
 REASON = re.compile(r"^[A-Z][A-Za-z0-9]*$")
 FIELD = re.compile(r"\b(spec|metadata|ObjectMeta\.\w+|kind|apiVersion|namespace|Name parameter)\b")
+NO_TIME = re.compile(r'parsing time "[^"]*" as ')
+"""Kubernetes' own word on a time in the metadata that is none: it has the value, and no field."""
 OWN_FINALIZERS = {MIGRATION: names.MIGRATION_FINALIZER, SWITCH: names.SWITCH_FINALIZER}
 BEGUN = "Pending"
 """What a migration says that was looked at and not judged yet."""
@@ -54,6 +56,11 @@ def known_reasons() -> str:
     """All of Detour's code: a reason that it gives stands in it."""
     files = (file for name in SOURCES for file in (paths.REPOSITORY / name).rglob("*.py"))
     return "\n".join(file.read_text() for file in files)
+
+
+def names_what_is_wrong(message: str) -> bool:
+    """Whether a rejection says what it is about."""
+    return bool(FIELD.search(message) or NO_TIME.search(message))
 
 
 class Running:
@@ -110,7 +117,7 @@ class Running:
         message = str(told.get("message", ""))
         said = f"{method} {status} {told.get('reason', '')} {message[:300]}".strip()
         self._outcome.answers.append(said)
-        if status in REJECTIONS and status not in (404, 409) and not FIELD.search(message):
+        if status in REJECTIONS and status not in (404, 409) and not names_what_is_wrong(message):
             self._outcome.problems.append(f"rejected without a field: {said}")
         if status >= REJECTIONS.stop and not NOT_AT_CREATION.search(message):
             self._outcome.problems.append(f"the API server failed: {said}")

@@ -8,7 +8,7 @@ from cluster.process import wait_until
 from detour_crds import names
 from fuzz import cases, programs, running, whole
 from fuzz.programs import Operator
-from fuzz.running import FIELD, REASON, Outcome
+from fuzz.running import REASON, Outcome, names_what_is_wrong
 
 
 @pytest.mark.parametrize(
@@ -19,10 +19,11 @@ from fuzz.running import FIELD, REASON, Outcome
         ('strict decoding error: unknown field "spec.unexpected"', True),
         ("the server could not process the request", False),
         ("specification refused", False),
+        ('cannot be handled as a VolumeMigration: parsing time "never" as "2006"', True),
     ],
 )
 def test_a_rejection_names_a_field(message, names_one):
-    assert bool(FIELD.search(message)) is names_one
+    assert names_what_is_wrong(message) is names_one
 
 
 @pytest.mark.parametrize("reason", ["Not a reason", "lower", "", "Has-Dash", "Has:Colon", "É"])
