@@ -95,8 +95,12 @@ def run(asked: Server, operator: Operator, chosen: Sequence[Case]) -> Report:
         namespace = namespaces[case.seed % NAMESPACES]
         return Running(asked, namespace, case, code).outcome()
 
-    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+    pool = concurrent.futures.ThreadPoolExecutor(AT_ONCE)
+    try:
         outcomes = list(pool.map(one, chosen))
+    finally:
+        # Who is asked to end does not wait for cases: they fail once the API server is gone.
+        pool.shutdown(wait=False, cancel_futures=True)
     problems = list(_plain(asked))
     for namespace in namespaces:
         problems += _left(asked, namespace, before[namespace])
