@@ -15,7 +15,7 @@ EXAMPLES = pytest.mark.parametrize(
     "examples",
     [
         pytest.param(HASTE, id="few"),
-        pytest.param(settings(HASTE, max_examples=5000), id="many", marks=pytest.mark.thorough),
+        pytest.param(settings(HASTE, max_examples=2000), id="many", marks=pytest.mark.thorough),
     ],
 )
 """For a test that takes ``examples`` and decorates its property with them."""
