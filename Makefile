@@ -92,12 +92,12 @@ e2e: e2e-together ## Run the end-to-end tests (ONLY=expression picks some of the
 
 .PHONY: e2e-together
 e2e-together: cluster-up
-	$(E2E) -n 4 --dist worksteal -m "e2e and not alone" || test $$? -eq $(NO_TESTS)
+	$(E2E) -n 5 --dist worksteal -m "e2e and not alone" || test $$? -eq $(NO_TESTS)
 
 .PHONY: e2e-alone
 e2e-alone:
 	$(E2E) -m "e2e and alone" || test $$? -eq $(NO_TESTS)
-E2E = $(PYTHON) -m pytest -q tests/e2e --timeout=1200 $(if $(ONLY),-k '$(ONLY)')
+E2E = $(PYTHON) -m pytest -q tests/e2e --timeout=1200 --durations=15 $(if $(ONLY),-k '$(ONLY)')
 # pytest's exit status where the expression picks none.
 NO_TESTS := 5
 
