@@ -12,11 +12,13 @@ PLURALS = {
     "ClusterRoleBinding": "clusterrolebindings",
     "Role": "roles",
     "RoleBinding": "rolebindings",
+    "PodDisruptionBudget": "poddisruptionbudgets",
     "PriorityClass": "priorityclasses",
+    "Service": "services",
     "ValidatingAdmissionPolicy": "validatingadmissionpolicies",
     "ValidatingAdmissionPolicyBinding": "validatingadmissionpolicybindings",
 }
-WORKLOADS = ("Deployment", "DaemonSet", "Job")
+WORKLOADS = ("Deployment", "DaemonSet", "Job", "Pod")
 DEFINITION = "CustomResourceDefinition"
 
 

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 import yaml
 
-from detour_operator.handlers import health
+from detour_operator import settings
 from unit.chart.chart import CHART, NAMESPACE, of_kind, rendered
 
 pytestmark = pytest.mark.timeout(1800)  # Helm may have to be built first
@@ -49,7 +49,7 @@ def test_off_nobody_listens(part):
 
 def test_the_port_is_not_that_of_the_probes():
     with pytest.raises(subprocess.CalledProcessError):
-        rendered(f"metrics.port={health.PORT}")
+        rendered(f"metrics.port={settings.HEALTH_PORT}")
 
 
 @pytest.mark.parametrize("kind", ["PodMonitor", "ServiceMonitor", "PrometheusRule", "ConfigMap"])
