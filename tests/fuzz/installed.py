@@ -3,7 +3,7 @@
 from cluster.process import wait_until
 from kubevirt.crds import crds
 from unit.chart.chart import NAMESPACE, rendered
-from unit.chart.locked import CLASS, _define, _later
+from unit.chart.locked import CLASS, define, optional_kinds
 from unit.chart.server import Server
 
 PLURALS = {
@@ -29,8 +29,8 @@ def install(server: Server) -> None:
         LookupError: the chart has an object of a kind that is not known here.
     """
     items = rendered()
-    _define(server, *(item for item in items if item["kind"] == DEFINITION))
-    _define(server, *crds(), *_later())
+    define(server, *(item for item in items if item["kind"] == DEFINITION))
+    define(server, *crds(), *optional_kinds())
     server.do("POST", "/apis/storage.k8s.io/v1/storageclasses", CLASS)
     for name in (NAMESPACE, "kubevirt"):
         server.do("POST", "/api/v1/namespaces", {"metadata": {"name": name}})

@@ -61,14 +61,14 @@ NAMESPACES = {
 
 def install(server: Server) -> None:
     """As Helm does, Detour's kinds and then the policies: before the kinds that they are about."""
-    _define(server, *of_kind("CustomResourceDefinition").values())
+    define(server, *of_kind("CustomResourceDefinition").values())
     for kind, plural in (
         ("ValidatingAdmissionPolicy", "validatingadmissionpolicies"),
         ("ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings"),
     ):
         for item in of_kind(kind, *SETTINGS).values():
             server.do("POST", f"/apis/{item['apiVersion']}/{plural}", item)
-    _define(server, *crds(), *_later())
+    define(server, *crds(), *optional_kinds())
     server.do("POST", "/apis/storage.k8s.io/v1/storageclasses", CLASS)
     for namespace, status in NAMESPACES.items():
         _populate(server, namespace, status)
@@ -76,7 +76,7 @@ def install(server: Server) -> None:
     wait_until(lambda: "is being moved" in server.refusal("DELETE", told), "the lock", 60)
 
 
-def _define(server: Server, *definitions: dict) -> None:
+def define(server: Server, *definitions: dict) -> None:
     for definition in definitions:
         server.do("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition)
     for definition in definitions:
@@ -84,7 +84,7 @@ def _define(server: Server, *definitions: dict) -> None:
         wait_until(lambda name=name: _established(server, name), name, 60)
 
 
-def _later() -> list[dict]:
+def optional_kinds() -> list[dict]:
     """Kinds that a cluster may have or not."""
     snapshots = kubevirt_crd(
         "VolumeSnapshot", "volumesnapshots", (), group="snapshot.storage.k8s.io", version="v1"
