@@ -5,7 +5,7 @@ import os
 import posixpath
 from pathlib import Path
 
-from detour_agent.adapters.inside import within
+from detour_agent.adapters.inside import NOBODY, within
 from detour_agent.domain.ports import Place, Process
 from detour_agent.errors import Unreachable
 from detour_agent.privileged.paths import FOLDER, STRICT
@@ -21,13 +21,14 @@ def opened(place: Place) -> int | None:
     """The folder, open; None only if it was looked for and is not there, or is not root's own.
 
     It is looked for where the launcher has it, whatever covers its volume there, and then on the
-    volume itself.
+    volume itself, if anybody has that mounted.
 
     Raises:
-        Unreachable: one could not look in one of the two, and it is not in the other.
+        Unreachable: one could not look in one of the two, and it is not in the other; or nobody
+            has the volume mounted.
     """
     unknown: Unreachable | None = None
-    for path in (place.exposed, f"{place.base}/{place.name}"):
+    for path in (place.exposed, place.base and f"{place.base}/{place.name}"):
         try:
             found = _opened(place.process, path, mounted=path == place.exposed) if path else None
         except (OSError, Unreachable) as error:
@@ -37,6 +38,8 @@ def opened(place: Place) -> int | None:
                 return found
     if unknown is not None:
         raise unknown
+    if not place.base:
+        raise Unreachable(NOBODY, "nobody has the overlay's volume mounted, the launcher neither")
     return None
 
 

@@ -10,17 +10,20 @@ from detour_agent.domain.ports import Process
 from detour_agent.errors import Unreachable
 from detour_agent.privileged.paths import FOLDER, folder_in
 
+NOBODY = "OverlayPlaceUnreachable"
+
 
 @contextmanager
 def within(process: Process | None, path: str) -> Iterator[int]:
     """A directory inside a process's root, open, without following a tenant's links.
 
     Raises:
-        Unreachable: there is no such process any more, or its root cannot be opened.
+        Unreachable: nobody has the directory (``NOBODY``), there is no such process any more, or
+            its root cannot be opened.
         OSError: the directory is not there, or a link is in the way.
     """
-    if process is None:
-        raise Unreachable("OverlayPlaceUnreachable", "nobody has the overlay's volume mounted")
+    if process is None or not path:
+        raise Unreachable(NOBODY, "nobody has the overlay's volume mounted")
     root = _root(process)
     try:
         with folder_in(root, path) as there:

@@ -5,9 +5,10 @@ import stat
 from pathlib import Path
 
 from detour_agent.adapters.files import make_folder, replace_file
+from detour_agent.adapters.inside import NOBODY
 from detour_agent.adapters.places import Places
 from detour_agent.domain.journal import Record, UnreadableJournalError, decode, encode
-from detour_agent.errors import InvariantBroken
+from detour_agent.errors import InvariantBroken, Unreachable
 
 # Not readable but passable: the guest's user reaches the overlays below by their path.
 FOLDER_MODE = 0o711
@@ -57,14 +58,13 @@ class JournalFiles:
         """Replace the record: first beside an overlay on a volume, then in the agent's directory.
 
         A volume that nobody has mounted may have gone for good, and the move can end without.
+        While the guest runs its launcher has the overlay's folder, whoever else is gone.
 
         Raises:
             InvariantBroken: the disk does not take it; nothing may go on without it.
             Unreachable: the volume is mounted, and one cannot look; nothing was written.
         """
-        path, place = self._path(record.switch_uid), self._places.place(record.switch_uid)
-        mounted = place is not None and place.process is not None
-        beside = self._beside(record.switch_uid) if mounted else None
+        path, beside = self._path(record.switch_uid), self._beside_if_mounted(record.switch_uid)
         try:
             if beside is not None:
                 replace_file(beside, encode(record))
@@ -75,6 +75,16 @@ class JournalFiles:
 
     def _path(self, switch_uid: str) -> Path:
         return self._places.own(switch_uid) / NAME
+
+    def _beside_if_mounted(self, switch_uid: str) -> Path | None:
+        if self._places.place(switch_uid) is None:
+            return None
+        try:
+            return self._beside(switch_uid)
+        except Unreachable as error:
+            if error.reason == NOBODY:
+                return None
+            raise
 
     def _beside(self, switch_uid: str) -> Path | None:
         """Beside an overlay on a volume, from when there is a folder for it."""

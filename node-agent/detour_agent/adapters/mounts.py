@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from detour_agent.adapters.images import OverlayFiles
-from detour_agent.adapters.inside import within
+from detour_agent.adapters.inside import NOBODY, within
 from detour_agent.adapters.process import run
 from detour_agent.adapters.processes import identity_of, start_time
 from detour_agent.domain.ports import ImageFile, Process, Volume
@@ -81,8 +81,8 @@ class NodeMounts:
             folder = str(self._overlays.folder(switch_uid))
             _change("expose-overlay", guest=guest, folder=folder, name=name)
             return
-        if place.process is None:
-            raise Unreachable("OverlayPlaceUnreachable", "the overlay's volume is not mounted")
+        if not place.is_mounted:
+            raise Unreachable(NOBODY, "the overlay's volume is not mounted")
         found = self._overlays.folder(switch_uid).stat()
         _change(
             "expose-volume",

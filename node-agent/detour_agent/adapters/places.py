@@ -12,7 +12,7 @@ from pathlib import Path
 
 from detour_agent.adapters import covered, folders
 from detour_agent.adapters.files import existing, plain_name, sync_folder
-from detour_agent.adapters.inside import within
+from detour_agent.adapters.inside import NOBODY, within
 from detour_agent.domain.ports import Place
 from detour_agent.errors import StepFailed, Unreachable
 
@@ -73,7 +73,7 @@ class Places:
         if switch_uid not in self._places:
             return self.own(switch_uid) / "overlay"
         if not self.is_made(switch_uid):
-            raise Unreachable("OverlayPlaceUnreachable", "the overlay's folder is not made yet")
+            raise Unreachable(NOBODY, "the overlay's folder is not made yet")
         return Path("/proc", str(os.getpid()), "fd", str(self._held[switch_uid]))
 
     def is_made(self, switch_uid: str) -> bool:

@@ -148,8 +148,9 @@ class Place:
     """A volume of a claim that the overlays of a switch are on.
 
     Attributes:
-        process: has the volume mounted; None if nobody has.
-        base: where, inside that process; ``name`` is the folder below it.
+        process: has the volume mounted, or the folder alone; None if nobody has.
+        base: where, inside that process; ``name`` is the folder below it. Empty where the process
+            has no more than the folder, as ``exposed``.
         exposed: where the folder is shown to the guest's QEMU, if in the same process: it is
             reached there first, because the base may be covered by the destination.
         with_source: it is the source's volume. What goes into the overlay goes into the source as
@@ -161,6 +162,11 @@ class Place:
     name: str
     exposed: str = ""
     with_source: bool = False
+
+    @property
+    def is_mounted(self) -> bool:
+        """Whether anybody has the volume itself."""
+        return self.process is not None and bool(self.base)
 
 
 class Images(Protocol):

@@ -109,7 +109,7 @@ def place_of(switch: Switch, ports: Ports) -> Place | None:
     if guest is None:
         return _place_without_guest(switch, ports)
     if switch.overlay.where is OverlayPlace.CLAIM:
-        return _place_on_claim(switch, ports)
+        return _place_on_claim(switch, ports, guest)
     return Place(
         process=guest,
         base=posixpath.dirname(switch.canonical),
@@ -135,12 +135,19 @@ def _place_without_guest(switch: Switch, ports: Ports) -> Place:
     )
 
 
-def _place_on_claim(switch: Switch, ports: Ports) -> Place:
+def _place_on_claim(switch: Switch, ports: Ports, guest: Process) -> Place:
+    """On the claim that a pod holds; while that is gone the launcher shows what QEMU has open.
+
+    An intent that were not beside the overlay then would be an older one to another node.
+    """
     pod = switch.compute.overlay_pod
     try:
         holder = ports.processes.find_overlay_holder(pod.uid or "") if pod else None
     except Unreachable:
         holder = None
+    if holder is None and pod is not None:
+        shown = switch.overlay_folder
+        return Place(process=guest, base="", name=switch.overlay_name, exposed=shown)
     return Place(process=holder, base=HOLDER_OVERLAY_PATH, name=switch.overlay_name)
 
 
@@ -181,7 +188,7 @@ def _overlays(switch: Switch, ports: Ports) -> tuple[str, ...] | None:
 def _is_let_go(switch: Switch, record: Record, place: Place | None) -> bool:
     """Whether the operator ended the move without this node: nobody mounts the volume again."""
     ended = record.stage in (Stage.DONE, Stage.CANCELLED)
-    unheld = place is not None and place.process is None
+    unheld = place is not None and not place.is_mounted
     return ended and unheld and switch.compute.locked is False
 
 

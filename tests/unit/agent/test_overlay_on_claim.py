@@ -11,7 +11,7 @@ from detour_agent.steps.inspect import place_of
 from detour_crds.attachment_switch import ObjectRef, Order, Stage, Top
 from detour_crds.names import HOLDER_OVERLAY_PATH
 from detour_crds.volume_migration import OverlayPlace, OverlaySpec
-from unit.agent.machine import FINISHER, OVERLAY_HOLDER, UID, Agent, Machine
+from unit.agent.machine import FINISHER, GUEST, OVERLAY_HOLDER, UID, Agent, Machine
 
 NAME = f".detour-{UID}-1"
 
@@ -39,6 +39,28 @@ def test_until_that_pod_is_recorded_nobody_has():
     compute = dataclasses.replace(agent.switch.compute, overlay_pod=None)
     switch = dataclasses.replace(agent.switch, compute=compute)
     assert place_of(switch, agent.passes.ports).process is None
+
+
+def test_while_that_pod_is_gone_the_launcher_shows_it():
+    """An intent is beside the overlay all the same: the node may be lost the next moment."""
+    agent = on_claim(Machine())
+    agent.machine.find_overlay_holder = lambda _pod_uid: None
+    place = place_of(agent.switch, agent.passes.ports)
+    shown = agent.switch.overlay_folder
+    assert place == Place(process=GUEST, base="", name=NAME, exposed=shown)
+
+
+@pytest.mark.parametrize("end", [Order.SOURCE, Order.DESTINATION])
+def test_after_the_end_nobody_waits_for_that_pod(end: Order):
+    agent = on_claim(Machine())
+    for order in (Order.OVERLAY, Order.MIRRORED, end):
+        agent.reach(order)
+    agent.machine.find_overlay_holder = lambda _pod_uid: None
+    agent.machine.unmounted = True
+    let_go(agent)
+    agent.restart()
+    node = agent.settle()
+    assert (node.reached, node.overlay, node.last_error) == (end, None, None)
 
 
 def test_of_a_guest_that_is_gone_the_finisher_has():

@@ -290,3 +290,41 @@ def test_a_journal_goes_on_without_a_volume_that_nobody_has_any_more(tmp_path, v
     record = journalled(Stage.CANCEL)
     journal.write(record)
     assert journal.read(UID) == record
+
+
+def shown_alone(moved: Place) -> Place:
+    """The volume of a claim whose pod is gone: the launcher has the overlay's folder, no more."""
+    return dataclasses.replace(moved, base="", with_source=False)
+
+
+def test_what_the_launcher_shows_alone_has_the_journal_too(tmp_path, volume, moved):
+    """Whoever goes on elsewhere must not read an older intent than the last one."""
+    places = Places(tmp_path / "agent")
+    places.settle(UID, shown_alone(moved))
+    record = journalled(Stage.PIVOT)
+    JournalFiles(tmp_path / "agent", places).write(record)
+    elsewhere = Places(tmp_path / "other")
+    elsewhere.settle(UID, place(volume))
+    assert JournalFiles(tmp_path / "other", elsewhere).read(UID) == record
+
+
+def test_what_the_launcher_shows_alone_can_be_removed(tmp_path, volume, moved):
+    (volume / NAME / "overlay-1.qcow2").touch()
+    overlays = OverlayFiles(tmp_path / "agent")
+    overlays.settle(UID, shown_alone(moved))
+    overlays.remove(UID, overlays.found(UID))
+    assert list((volume / NAME).iterdir()) == []
+
+
+def test_a_folder_that_no_launcher_shows_is_unknown(tmp_path, moved):
+    """Its journal goes on in the agent's own directory, as where nobody has the volume."""
+    nowhere = dataclasses.replace(shown_alone(moved), exposed=f"{moved.exposed}-not")
+    overlays = OverlayFiles(tmp_path / "agent")
+    overlays.settle(UID, nowhere)
+    for look in (overlays.found, overlays.folder, overlays.room, overlays.places.make):
+        with pytest.raises(Unreachable, match="nobody"):
+            look(UID)
+    journal = JournalFiles(tmp_path / "agent", overlays.places)
+    record = journalled(Stage.DONE)
+    journal.write(record)
+    assert journal.read(UID) == record
