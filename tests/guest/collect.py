@@ -23,6 +23,8 @@ CONTAINER = "guest-console-log"
 _REMEMBERED = 2000
 _SECOND = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?=\.\d+Z |Z )")
 _PAUSE = 1.0
+_LOOK = 2.0
+"""Seconds between two looks for new launcher pods, whose consoles are kept from the beginning."""
 
 
 @dataclass
@@ -136,7 +138,7 @@ class Collector:
             for name, uid in self._launcher_pods():
                 if uid not in self._pods:
                     self._follow(name, uid)
-            self._stop.wait(_PAUSE)
+            self._stop.wait(_LOOK)
 
     def _launcher_pods(self) -> list[tuple[str, str]]:
         """The VM's launcher pods that exist, the oldest first; none if the API does not answer."""
