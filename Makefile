@@ -56,7 +56,7 @@ packages:
 CHECKED := tests/unit/crds tests/unit/chart tests/unit/gitops tests/unit/vendor tests/unit/kubectl_api tests/unit/fuzz_api
 
 .PHONY: unit
-unit: $(VENV)/ready packages ## Run the tests that need neither root nor a cluster (20 seconds; those that enumerate: make model)
+unit: $(VENV)/ready packages ## Run the tests that need neither root nor a cluster (half a minute; those that enumerate: make model)
 	$(PYTEST) -n 2 --dist worksteal -m "not model and not thorough" $(CHECKED:%=--ignore=%) tests/unit
 # Where bytecode may not be written, each run would compile every test anew.
 PYTEST = env -u PYTHONDONTWRITEBYTECODE $(PYTHON) -m pytest -q
