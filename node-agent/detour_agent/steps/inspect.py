@@ -1,7 +1,6 @@
 """Looks at one switch: journal, processes, libvirt, QEMU, mounts; changes nothing."""
 
 import dataclasses
-import posixpath
 
 from detour_agent.domain import chain, inspection, journal
 from detour_agent.domain.budget import Room
@@ -10,10 +9,9 @@ from detour_agent.domain.journal import Record
 from detour_agent.domain.ports import BlockDomain, ImageFile, Place, Ports, Process
 from detour_agent.domain.situation import Job, Libvirt, PathImage, Seen, Target, Wanted
 from detour_agent.errors import DetourError, InvariantBroken, NotYet, Unreachable
-from detour_agent.steps import inspect_direct, inspect_stopped
+from detour_agent.steps import inspect_direct, inspect_stopped, places
 from detour_agent.steps.context import Look, Memory, Switch, error_of
 from detour_crds.attachment_switch import Inspection, LastError, Node, Order, Qemu, Stage, Top
-from detour_crds.names import FINISHER_SOURCE_PATH, HOLDER_OVERLAY_PATH
 from detour_crds.volume_migration import OverlayPlace
 
 SETTLE_SECONDS = 5.0
@@ -39,7 +37,8 @@ def look(switch: Switch, ports: Ports, memory: Memory) -> Look:
     Raises:
         InvariantBroken: the journal cannot be read or belongs to another attempt.
     """
-    place, wanted = place_of(switch, ports), wanted_of(switch)
+    guest = places.guest_of(switch, ports)
+    place, wanted = places.place_of(switch, ports, guest), wanted_of(switch)
     ports.images.settle(switch.uid, place)
     try:
         record = _record(switch, ports)
@@ -64,7 +63,7 @@ def look(switch: Switch, ports: Ports, memory: Memory) -> Look:
         problem=problem,
     )
     try:
-        return _look_at_guest(base, switch, ports, memory)
+        return _look_at_guest(base, guest, switch, ports, memory)
     except Unreachable as error:
         return dataclasses.replace(base, problem=error_of(error))
 
@@ -94,61 +93,6 @@ def _record(switch: Switch, ports: Ports) -> Record | None:
         f"the journal is at stage {record.stage} of attempt {record.token}, while"
         f" {switch.compute.token} is asked for",
     )
-
-
-def place_of(switch: Switch, ports: Ports) -> Place | None:
-    """The volume that the overlays are on by the spec, and who has it mounted now."""
-    if switch.overlay.where is OverlayPlace.NODE_LOCAL:
-        return None
-    compute = switch.compute
-    pod = compute.launcher_pod.uid if compute.launcher_pod else None
-    try:
-        guest = ports.processes.find_guest(pod or "", compute.domain or "")
-    except Unreachable:
-        guest = None
-    if guest is None:
-        return _place_without_guest(switch, ports)
-    if switch.overlay.where is OverlayPlace.CLAIM:
-        return _place_on_claim(switch, ports, guest)
-    return Place(
-        process=guest,
-        base=posixpath.dirname(switch.canonical),
-        name=switch.overlay_name,
-        exposed=switch.overlay_folder,
-        with_source=True,
-    )
-
-
-def _place_without_guest(switch: Switch, ports: Ports) -> Place:
-    """On a claim that the finisher has mounted, once there is one."""
-    beside = switch.overlay.where is OverlayPlace.SOURCE_VOLUME
-    pod = switch.compute.finisher_pod
-    try:
-        finisher = ports.processes.find_finisher(pod.uid or "") if pod else None
-    except Unreachable:
-        finisher = None
-    return Place(
-        process=finisher,
-        base=FINISHER_SOURCE_PATH if beside else HOLDER_OVERLAY_PATH,
-        name=switch.overlay_name,
-        with_source=beside,
-    )
-
-
-def _place_on_claim(switch: Switch, ports: Ports, guest: Process) -> Place:
-    """On the claim that a pod holds; while that is gone the launcher shows what QEMU has open.
-
-    An intent that were not beside the overlay then would be an older one to another node.
-    """
-    pod = switch.compute.overlay_pod
-    try:
-        holder = ports.processes.find_overlay_holder(pod.uid or "") if pod else None
-    except Unreachable:
-        holder = None
-    if holder is None and pod is not None:
-        shown = switch.overlay_folder
-        return Place(process=guest, base="", name=switch.overlay_name, exposed=shown)
-    return Place(process=holder, base=HOLDER_OVERLAY_PATH, name=switch.overlay_name)
 
 
 def _may_be_begun(switch: Switch, wanted: Wanted) -> bool:
@@ -254,25 +198,25 @@ def _known(
     )
 
 
-def _look_at_guest(base: Look, switch: Switch, ports: Ports, memory: Memory) -> Look:
-    compute = switch.compute
-    if compute.launcher_pod is None or not compute.launcher_pod.uid or not compute.domain:
-        raise Unreachable("LauncherUnknown", "the operator has not named the launcher pod yet")
-    process = ports.processes.find_guest(compute.launcher_pod.uid, compute.domain)
-    if process is None:
+def _look_at_guest(
+    base: Look, guest: places.Guest, switch: Switch, ports: Ports, memory: Memory
+) -> Look:
+    if isinstance(guest, Unreachable):
+        raise guest
+    if guest is None:
         seen = dataclasses.replace(base.seen, qemu=Qemu.GONE)
         gone = dataclasses.replace(base, seen=seen)
         find = inspect_direct.of_gone if switch.direct else inspect_stopped.look
         return find(gone, switch, ports, memory)
     running = dataclasses.replace(
-        base, guest=process, seen=dataclasses.replace(base.seen, qemu=Qemu.RUNNING)
+        base, guest=guest, seen=dataclasses.replace(base.seen, qemu=Qemu.RUNNING)
     )
     try:
-        guest = _ask(process, switch, ports, compute.domain)
+        answers = _ask(guest, switch, ports, switch.compute.domain or "")
     except DetourError as error:
         problem = error_of(error)
         return dataclasses.replace(running, problem=problem)
-    return _understand(running, guest, switch, ports, memory)
+    return _understand(running, answers, switch, ports, memory)
 
 
 def _ask(process: Process, switch: Switch, ports: Ports, name: str) -> _Guest:

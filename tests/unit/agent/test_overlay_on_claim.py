@@ -7,7 +7,7 @@ import pytest
 from detour_agent.domain.journal import Record
 from detour_agent.domain.ports import Place
 from detour_agent.errors import Unreachable
-from detour_agent.steps.inspect import place_of
+from detour_agent.steps.places import guest_of, place_of
 from detour_crds.attachment_switch import ObjectRef, Order, Stage, Top
 from detour_crds.names import HOLDER_OVERLAY_PATH
 from detour_crds.volume_migration import OverlayPlace, OverlaySpec
@@ -28,26 +28,29 @@ def on_claim(machine: Machine) -> Agent:
     return agent
 
 
+def place(agent: Agent) -> Place | None:
+    ports = agent.passes.ports
+    return place_of(agent.switch, ports, guest_of(agent.switch, ports))
+
+
 def test_while_the_guest_runs_a_pod_of_its_own_has_it():
     agent = on_claim(Machine())
-    place = place_of(agent.switch, agent.passes.ports)
-    assert place == Place(process=OVERLAY_HOLDER, base=HOLDER_OVERLAY_PATH, name=NAME)
+    assert place(agent) == Place(process=OVERLAY_HOLDER, base=HOLDER_OVERLAY_PATH, name=NAME)
 
 
 def test_until_that_pod_is_recorded_nobody_has():
     agent = on_claim(Machine())
     compute = dataclasses.replace(agent.switch.compute, overlay_pod=None)
-    switch = dataclasses.replace(agent.switch, compute=compute)
-    assert place_of(switch, agent.passes.ports).process is None
+    agent.switch = dataclasses.replace(agent.switch, compute=compute)
+    assert place(agent).process is None
 
 
 def test_while_that_pod_is_gone_the_launcher_shows_it():
     """An intent is beside the overlay all the same: the node may be lost the next moment."""
     agent = on_claim(Machine())
     agent.machine.find_overlay_holder = lambda _pod_uid: None
-    place = place_of(agent.switch, agent.passes.ports)
     shown = agent.switch.overlay_folder
-    assert place == Place(process=GUEST, base="", name=NAME, exposed=shown)
+    assert place(agent) == Place(process=GUEST, base="", name=NAME, exposed=shown)
 
 
 @pytest.mark.parametrize("end", [Order.SOURCE, Order.DESTINATION])
@@ -66,8 +69,7 @@ def test_after_the_end_nobody_waits_for_that_pod(end: Order):
 def test_of_a_guest_that_is_gone_the_finisher_has():
     agent = on_claim(Machine())
     agent.guest_stops()
-    place = place_of(agent.switch, agent.passes.ports)
-    assert place == Place(process=FINISHER, base=HOLDER_OVERLAY_PATH, name=NAME)
+    assert place(agent) == Place(process=FINISHER, base=HOLDER_OVERLAY_PATH, name=NAME)
 
 
 @pytest.mark.parametrize("end", [Order.SOURCE, Order.DESTINATION])
