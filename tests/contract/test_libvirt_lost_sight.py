@@ -13,13 +13,13 @@ from contract.launcher import DOMAIN
 from contract.test_live_move import KIB, content, reach, until
 from detour_agent.adapters.processes import identity_of
 from detour_agent.errors import Unreachable
-from detour_agent.steps import inspect
+from detour_agent.steps import inspect_running
 from detour_crds.attachment_switch import Node, Order, Stage, Top
 
 
 @pytest.fixture(autouse=True)
 def _settle_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inspect, "SETTLE_SECONDS", 0.2)
+    monkeypatch.setattr(inspect_running, "SETTLE_SECONDS", 0.2)
 
 
 def monitor(bench: Bench, command: str, **arguments: object) -> object:

@@ -16,12 +16,16 @@ from detour_crds.attachment_switch import (
     LastError,
     MirrorSpec,
     Node,
+    Stage,
     VolumeMode,
 )
 from detour_crds.quantities import bytes_of
 from detour_crds.volume_migration import OverlaySpec, Pauses, Trust
 
 PRIVATE = "/var/run/kubevirt-private"
+
+UNBEGUN = (None, Stage.MISSING, Stage.NONE)
+"""Stages before which the chain is not ours."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,33 +2,16 @@
 
 import dataclasses
 
-from detour_agent.domain import chain, inspection, journal
+from detour_agent.domain import journal
 from detour_agent.domain.budget import Room
-from detour_agent.domain.chain import Known, OpenFile, Report
 from detour_agent.domain.journal import Record
-from detour_agent.domain.ports import BlockDomain, ImageFile, Place, Ports, Process
-from detour_agent.domain.situation import Job, Libvirt, PathImage, Seen, Target, Wanted
-from detour_agent.errors import DetourError, InvariantBroken, NotYet, Unreachable
-from detour_agent.steps import inspect_direct, inspect_stopped, places
-from detour_agent.steps.context import Look, Memory, Switch, error_of
-from detour_crds.attachment_switch import Inspection, LastError, Node, Order, Qemu, Stage, Top
+from detour_agent.domain.ports import Place, Ports
+from detour_agent.domain.situation import Job, PathImage, Seen, Wanted
+from detour_agent.errors import InvariantBroken, Unreachable
+from detour_agent.steps import inspect_direct, inspect_running, inspect_stopped, places
+from detour_agent.steps.context import UNBEGUN, Look, Memory, Switch, error_of
+from detour_crds.attachment_switch import LastError, Node, Order, Qemu, Stage, Top
 from detour_crds.volume_migration import OverlayPlace
-
-SETTLE_SECONDS = 5.0
-"""How long libvirt and QEMU must disagree, or a job be lost, before it counts: a call may still be
-under way in the daemon, and its own end is better than any cure."""
-UNBEGUN = (None, Stage.MISSING, Stage.NONE)
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Guest:
-    """What was seen of a guest that runs."""
-
-    process: Process
-    domain: BlockDomain
-    report: Report
-    opened: tuple[OpenFile, ...]
-    canonical: ImageFile | None
 
 
 def look(switch: Switch, ports: Ports, memory: Memory) -> Look:
@@ -56,7 +39,7 @@ def look(switch: Switch, ports: Ports, memory: Memory) -> Look:
         wanted=wanted,
         seen=_unseen(record, overlays),
         record=record,
-        known=_known(switch, record, None, None),
+        known=inspect_running.known_of(switch, record, None, None),
         overlays=overlays or (),
         overlay_bytes=_overlay_bytes(switch, ports, overlays or ()),
         room=room,
@@ -113,7 +96,7 @@ def _blind(switch: Switch, wanted: Wanted, error: Unreachable) -> Look:
         wanted=wanted,
         seen=dataclasses.replace(seen, stage=switch.node.stage or Stage.MISSING),
         record=None,
-        known=_known(switch, None, None, None),
+        known=inspect_running.known_of(switch, None, None, None),
         problem=LastError(
             reason="JournalUnreachable",
             message=f"waiting for the overlay's volume: {error.message}",
@@ -177,27 +160,6 @@ def _room(switch: Switch, ports: Ports) -> Room | None:
         return None
 
 
-def _known(
-    switch: Switch,
-    record: Record | None,
-    at_path: ImageFile | None,
-    destination: ImageFile | None,
-) -> Known:
-    """Identities by the journal; without one, by what the API was told; else by what is there."""
-    source = record.source if record else switch.node.source
-    target = record.destination if record else switch.node.destination
-    if source is None and at_path is not None:
-        source = at_path.identity
-    if target is None and destination is not None:
-        target = destination.identity
-    return Known(
-        canonical=switch.canonical,
-        overlay_folder=switch.overlay_folder,
-        source=source,
-        destination=target,
-    )
-
-
 def _look_at_guest(
     base: Look, guest: places.Guest, switch: Switch, ports: Ports, memory: Memory
 ) -> Look:
@@ -208,146 +170,4 @@ def _look_at_guest(
         gone = dataclasses.replace(base, seen=seen)
         find = inspect_direct.of_gone if switch.direct else inspect_stopped.look
         return find(gone, switch, ports, memory)
-    running = dataclasses.replace(
-        base, guest=guest, seen=dataclasses.replace(base.seen, qemu=Qemu.RUNNING)
-    )
-    try:
-        answers = _ask(guest, switch, ports, switch.compute.domain or "")
-    except DetourError as error:
-        problem = error_of(error)
-        return dataclasses.replace(running, problem=problem)
-    return _understand(running, answers, switch, ports, memory)
-
-
-def _ask(process: Process, switch: Switch, ports: Ports, name: str) -> _Guest:
-    domain = ports.connect(process, name, switch.volume)
-    report = domain.report()
-    opened = ports.processes.opened(process)
-    try:
-        canonical = ports.mounts.canonical_image(process, switch.attached)
-    except Unreachable:
-        canonical = None
-    return _Guest(
-        process=process, domain=domain, report=report, opened=opened, canonical=canonical
-    )
-
-
-def _understand(base: Look, guest: _Guest, switch: Switch, ports: Ports, memory: Memory) -> Look:
-    holder, destination, problem = _destination(base, switch, ports)
-    known = _known(switch, base.record, guest.canonical, destination)
-    if switch.direct:
-        asked = inspect_direct.Asked(
-            process=guest.process,
-            domain=guest.domain,
-            report=guest.report,
-            opened=guest.opened,
-            canonical=guest.canonical,
-            holder=holder,
-            destination=destination,
-            known=known,
-        )
-        base = dataclasses.replace(base, problem=problem)
-        return inspect_direct.of_running(base, asked, switch, ports)
-    monitor = guest.report.monitor
-    top = chain.top_image(monitor, guest.opened, known) if monitor else Top.FOREIGN
-    writable = chain.holds(guest.opened, known.source, writable=True)
-    path = chain.path_image(guest.canonical.identity if guest.canonical else None, known)
-    job = _job(guest, known, ports, memory)
-    seen = dataclasses.replace(
-        base.seen,
-        top=top,
-        job=job,
-        path=path,
-        target=_target(base.record, guest.canonical, destination, known),
-        libvirt=_agreement(guest.report, ports, memory),
-        source_open=chain.holds(guest.opened, known.source, writable=False),
-        source_writable=writable,
-        base_is_source=writable
-        and not chain.holds(guest.opened, known.destination, writable=True),
-    )
-    return dataclasses.replace(
-        base,
-        seen=seen,
-        known=known,
-        holder=holder,
-        domain=guest.domain,
-        report=guest.report,
-        opened=guest.opened,
-        inspection=_inspection(base, switch, guest, known),
-        problem=problem,
-    )
-
-
-def _destination(
-    base: Look, switch: Switch, ports: Ports
-) -> tuple[Process | None, ImageFile | None, LastError | None]:
-    """The holder's image, looked at once the copy is done and until the mirror is over."""
-    pod = switch.compute.holder_pod
-    merging = base.seen.stage in (Stage.OVERLAY, Stage.MIRROR, Stage.PIVOT, Stage.MISSING)
-    ordered = base.wanted.order in (Order.MIRRORED, Order.DESTINATION)
-    if pod is None or not pod.uid or not merging or not ordered:
-        return None, None, None
-    try:
-        holder = ports.processes.find_holder(pod.uid)
-        if holder is None:
-            raise NotYet("HolderNotFound", f"no process of the holder pod {pod.name} was found")
-        block = switch.attached.block
-        return holder, ports.mounts.destination_image(holder, block=block), None
-    except DetourError as error:
-        return None, None, error_of(error)
-
-
-def _target(
-    record: Record | None,
-    canonical: ImageFile | None,
-    destination: ImageFile | None,
-    known: Known,
-) -> Target:
-    """Whether the destination can take the merge."""
-    if record is None:
-        return Target.UNKNOWN
-    if record.mirror_tries >= journal.MAX_MIRROR_TRIES:
-        return Target.FAILED
-    mounted = canonical is not None and canonical.identity == record.destination
-    image = canonical if mounted else destination
-    if image is None:
-        return Target.UNKNOWN
-    replaced = record.destination is not None and image.identity != record.destination
-    small = image.size_bytes < record.virtual_size_bytes
-    if replaced or small or not image.regular or image.identity == known.source:
-        return Target.FAILED
-    return Target.GOOD
-
-
-def _agreement(report: Report, ports: Ports, memory: Memory) -> Libvirt:
-    if report.monitor is None or chain.libvirt_agrees(report):
-        memory.disagrees_since = None
-        return Libvirt.AGREES
-    now = ports.clock.now()
-    if memory.disagrees_since is None:
-        memory.disagrees_since = now
-    old = now - memory.disagrees_since >= SETTLE_SECONDS
-    return Libvirt.STALE if old else Libvirt.SETTLING
-
-
-def _job(guest: _Guest, known: Known, ports: Ports, memory: Memory) -> Job:
-    """A job that has just come or is about to go is seen in parts as well: lost is what lasts."""
-    job = chain.job_state(guest.report, guest.opened, known)
-    if job is not Job.LOST:
-        memory.lost_since = None
-        return job
-    now = ports.clock.now()
-    if memory.lost_since is None:
-        memory.lost_since = now
-    return job if now - memory.lost_since >= SETTLE_SECONDS else Job.ENDING
-
-
-def _inspection(base: Look, switch: Switch, guest: _Guest, known: Known) -> Inspection | None:
-    """Only before anything is ordered: later the chain is ours and no longer plain."""
-    begun = base.wanted.order is not Order.NONE or base.seen.stage not in UNBEGUN
-    # A claim of the overlay's own is made after this, as large as it has to be.
-    to_be_made = switch.overlay.where is OverlayPlace.CLAIM and switch.compute.overlay_pod is None
-    if begun or (base.room is None and not to_be_made):
-        return None
-    capacity = guest.domain.capacity() if guest.report.disk is not None else 0
-    return inspection.inspect(guest.report, known, capacity, base.room, switch.wanted_limit)
+    return inspect_running.look(base, guest, switch, ports, memory)

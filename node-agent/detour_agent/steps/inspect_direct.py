@@ -8,7 +8,7 @@ from detour_agent.domain.journal import Record
 from detour_agent.domain.ports import BlockDomain, ImageFile, OfflineMerge, Ports, Process
 from detour_agent.domain.situation import Job, Target
 from detour_agent.errors import DetourError, NotYet, Unreachable
-from detour_agent.steps.context import Look, Memory, Switch, error_of
+from detour_agent.steps.context import UNBEGUN, Look, Memory, Switch, error_of
 from detour_crds.attachment_switch import Identity, Inspection, Order, Stage
 from detour_crds.names import (
     FINISHER_DESTINATION_DEVICE,
@@ -16,8 +16,6 @@ from detour_crds.names import (
     FINISHER_SOURCE_DEVICE,
     FINISHER_SOURCE_PATH,
 )
-
-UNBEGUN = (Stage.MISSING, Stage.NONE)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
