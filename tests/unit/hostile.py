@@ -1,24 +1,16 @@
-"""Properties of what reads hostile text: a few examples in every run, many in the thorough one."""
+"""Properties of what reads hostile text, over many examples."""
 
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-HASTE = settings(
-    max_examples=60,
+MANY = settings(
+    max_examples=2000,
     derandomize=True,
     database=None,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
-EXAMPLES = pytest.mark.parametrize(
-    "examples",
-    [
-        pytest.param(HASTE, id="few"),
-        pytest.param(settings(HASTE, max_examples=2000), id="many", marks=pytest.mark.thorough),
-    ],
-)
-"""For a test that takes ``examples`` and decorates its property with them."""
+"""For a property, in a thorough test."""
 
 SCALARS = (
     st.none()

@@ -23,7 +23,7 @@ from detour_agent.domain.ports import CopyTarget
 from detour_agent.domain.throttle import tune
 from detour_agent.errors import InvariantBroken, StepFailed
 from detour_crds.attachment_switch import Identity, Stage
-from unit.hostile import EXAMPLES, json_values
+from unit.hostile import MANY, json_values
 
 ALIAS = "ua-root"
 ELEMENTS = (
@@ -76,9 +76,9 @@ def documents():
     return st.one_of(whole, spoiled, cut, st.text(max_size=200))
 
 
-@EXAMPLES
-def test_a_domain_s_xml_is_read_or_refused(examples):
-    @examples
+@pytest.mark.thorough
+def test_a_domain_s_xml_is_read_or_refused():
+    @MANY
     @given(documents())
     def holds(xml):
         try:
@@ -126,11 +126,11 @@ HEADERS = st.fixed_dictionaries(
 )
 
 
-@EXAMPLES
-def test_an_overlay_is_taken_for_ours_only_if_it_is(examples, tmp_path):
+@pytest.mark.thorough
+def test_an_overlay_is_taken_for_ours_only_if_it_is(tmp_path):
     file = tmp_path / "overlay"
 
-    @examples
+    @MANY
     @given(HEADERS)
     def holds(head):
         rest = head["rest"]
@@ -175,9 +175,9 @@ FIELDS = ("version", "switchUid", "namespace", "name", "token", "volume", "domai
           "value")  # fmt: skip
 
 
-@EXAMPLES
-def test_a_journal_is_read_as_it_was_written(examples):
-    @examples
+@pytest.mark.thorough
+def test_a_journal_is_read_as_it_was_written():
+    @MANY
     @given(RECORDS)
     def holds(record):
         assert decode(encode(record)) == record
@@ -185,11 +185,11 @@ def test_a_journal_is_read_as_it_was_written(examples):
     holds()
 
 
-@EXAMPLES
-def test_what_is_no_journal_is_unreadable(examples):
+@pytest.mark.thorough
+def test_what_is_no_journal_is_unreadable():
     whole = json.loads(encode(dataclasses.replace(RECORD, source=Identity(device=1, inode=2))))
 
-    @examples
+    @MANY
     @given(st.sampled_from(sorted(whole)), json_values(FIELDS), json_values(FIELDS), st.text())
     def holds(field, value, other, text):
         for told in (json.dumps({**whole, field: value}), json.dumps(other), text):
@@ -261,12 +261,12 @@ MONITOR = ("qdev", "inserted", "node-name", "file", "drv", "ro", "device", "read
            "io-status", "offset", "len", "filename", "driver")  # fmt: skip
 
 
-@EXAMPLES
-def test_an_answer_of_qemu_is_read_or_nonsense(examples):
+@pytest.mark.thorough
+def test_an_answer_of_qemu_is_read_or_nonsense():
     answers = st.lists(json_values(MONITOR), max_size=3)
     ours = st.fixed_dictionaries({"qdev": st.just(ALIAS), "inserted": json_values(MONITOR)})
 
-    @examples
+    @MANY
     @given(answers | st.lists(ours, min_size=1, max_size=2), answers, answers)
     def holds(devices, nodes, jobs):
         try:
@@ -281,9 +281,9 @@ def test_an_answer_of_qemu_is_read_or_nonsense(examples):
     holds()
 
 
-@EXAMPLES
-def test_a_node_s_file_has_a_name(examples):
-    @examples
+@pytest.mark.thorough
+def test_a_node_s_file_has_a_name():
+    @MANY
     @given(st.text() | json_values(("file", "filename")).map(lambda v: "json:" + json.dumps(v)))
     def holds(text):
         assert isinstance(file_name(text), str)
@@ -295,8 +295,8 @@ def test_a_node_s_file_has_a_name(examples):
 RANGE = ("start", "length", "offset", "present", "data", "zero", "depth")
 
 
-@EXAMPLES
-def test_a_range_of_qemu_img_is_one_or_the_overlay_is_unreadable(examples):
+@pytest.mark.thorough
+def test_a_range_of_qemu_img_is_one_or_the_overlay_is_unreadable():
     ranges = st.fixed_dictionaries(
         {"start": st.integers(), "length": st.integers(), "present": st.booleans(),
          "data": st.booleans() | st.integers(0, 1)},
@@ -305,7 +305,7 @@ def test_a_range_of_qemu_img_is_one_or_the_overlay_is_unreadable(examples):
     told = (json_values(RANGE) | ranges).map(json.dumps) | st.text(alphabet=string.printable)
     around = st.sampled_from(("[{}", "{},", "{}]", " {}\n", "[", "]"))
 
-    @examples
+    @MANY
     @given(told, around)
     def holds(text, form):
         try:

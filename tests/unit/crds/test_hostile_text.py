@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from detour_crds import json_text
 from detour_crds.quantities import UNITS, bytes_of
 from unit.crds.test_local_references import properties
-from unit.hostile import EXAMPLES
+from unit.hostile import MANY
 
 CRDS = pathlib.Path(__file__).parents[3] / "crds"
 QUANTITY = r"^[0-9]+(\.[0-9]+)?([KMGTPE]i?|k)?$"
@@ -36,12 +36,12 @@ def test_every_quantity_of_a_spec_has_the_pattern_that_is_read():
             assert (below["pattern"], below["maxLength"]) == (QUANTITY, 32), name
 
 
-@EXAMPLES
-def test_a_quantity_is_read_if_the_api_server_takes_it_and_only_then(examples):
+@pytest.mark.thorough
+def test_a_quantity_is_read_if_the_api_server_takes_it_and_only_then():
     # RE2, as the API server has it: no digits but ASCII's, and $ is the end.
     pattern = re.compile(QUANTITY[1:-1], re.ASCII)
 
-    @examples
+    @MANY
     @given(st.text(max_size=32) | st.from_regex(pattern, fullmatch=True) | st.sampled_from(ODD))
     def holds(text):
         if pattern.fullmatch(text) is None:
@@ -55,9 +55,9 @@ def test_a_quantity_is_read_if_the_api_server_takes_it_and_only_then(examples):
     holds()
 
 
-@EXAMPLES
-def test_what_is_no_json_has_one_error(examples):
-    @examples
+@pytest.mark.thorough
+def test_what_is_no_json_has_one_error():
+    @MANY
     @given(st.text() | st.binary() | st.sampled_from(("[" * 100_000, '{"a":' * 100_000)))
     def holds(text):
         try:

@@ -20,7 +20,7 @@ from detour_operator.compute_side.holder import holder_name, overlay_pod_name
 from detour_operator.errors import Gone, Unreachable
 from detour_operator.storage_side import reading
 from detour_operator.storage_side.conditions import _progress
-from unit.hostile import EXAMPLES, json_values
+from unit.hostile import MANY, json_values
 from unit.operator.api_server import serving, status
 
 DEEP = ("[" * 100_000, '{"a":' * 100_000)
@@ -28,8 +28,8 @@ LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 SUBDOMAIN = re.compile(rf"{LABEL.pattern}(\.{LABEL.pattern})*")
 
 
-@EXAMPLES
-def test_a_name_leads_to_an_object_of_its_kind_and_namespace_or_to_none(examples):
+@pytest.mark.thorough
+def test_a_name_leads_to_an_object_of_its_kind_and_namespace_or_to_none():
     nasty = st.sampled_from(
         (
             "..",
@@ -46,7 +46,7 @@ def test_a_name_leads_to_an_object_of_its_kind_and_namespace_or_to_none(examples
         )
     )
 
-    @examples
+    @MANY
     @given(st.text(min_size=1, max_size=40) | nasty, st.sampled_from((CLAIMS, STORAGE_CLASSES)))
     def holds(name, kind):
         namespace = "ns" if kind is CLAIMS else None
@@ -73,15 +73,15 @@ def test_a_machine_cannot_have_another_object_read_by_the_name_of_its_claim(name
         assert all("?" not in asked.path for asked in server.asked)
 
 
-@EXAMPLES
-def test_a_quantity_of_kubernetes_is_a_number_or_refused(examples):
+@pytest.mark.thorough
+def test_a_quantity_of_kubernetes_is_a_number_or_refused():
     spelled = st.tuples(
         st.sampled_from(("", "-", "+")),
         st.text("0123456789.", max_size=30),
         st.sampled_from(("", "k", "K", "Ki", "Gi", "E", "Ei", "m", "n", "e3", "E9", "e999999999")),
     ).map("".join)
 
-    @examples
+    @MANY
     @given(st.text(max_size=40) | spelled | st.sampled_from(("NaN", "Infinity", "-Infinity")))
     def holds(text):
         try:
@@ -94,12 +94,12 @@ def test_a_quantity_of_kubernetes_is_a_number_or_refused(examples):
     holds()
 
 
-@EXAMPLES
-def test_what_a_spec_can_ask_for_is_one_size_to_all(examples):
+@pytest.mark.thorough
+def test_what_a_spec_can_ask_for_is_one_size_to_all():
     pattern = re.compile(r"[0-9]+([KMGTPE]i?|k)?", re.ASCII)
     longest = st.sampled_from(("9" * 31 + "E", "9" * 30 + "Ei", "9" * 32))
 
-    @examples
+    @MANY
     @given(longest | st.from_regex(pattern, fullmatch=True).filter(lambda text: len(text) <= 32))
     def holds(text):
         asked = quantities.bytes_of(text)
@@ -125,12 +125,12 @@ def test_a_snapshot_whose_size_cannot_be_read_has_none():
 WORDS = ("bytesDone", "bytesTotal", "bytesPerSecond", "verifying", "reason", "message")
 
 
-@EXAMPLES
-def test_a_copier_s_words_make_a_status_that_can_be_written(examples):
+@pytest.mark.thorough
+def test_a_copier_s_words_make_a_status_that_can_be_written():
     numbers = st.integers() | st.sampled_from((2**63, 2**63 - 1, 0, 10**40, True))
     told = json_values(WORDS) | st.dictionaries(st.sampled_from(WORDS), numbers)
 
-    @examples
+    @MANY
     @given(st.lists(told.map(json.dumps) | st.text(), max_size=3))
     def holds(lines):
         found = reading.progress([line for text in lines if (line := _object(text)) is not None])
@@ -142,9 +142,9 @@ def test_a_copier_s_words_make_a_status_that_can_be_written(examples):
     holds()
 
 
-@EXAMPLES
-def test_what_a_container_leaves_as_its_result_is_read_or_nothing(examples):
-    @examples
+@pytest.mark.thorough
+def test_what_a_container_leaves_as_its_result_is_read_or_nothing():
+    @MANY
     @given(json_values(WORDS).map(json.dumps) | st.text() | st.sampled_from(DEEP))
     def holds(message):
         state = {"terminated": {"message": message}}
@@ -160,12 +160,12 @@ MANIFEST = ("spec", "template", "volumes", "name", "persistentVolumeClaim", "cla
             "dataVolume")  # fmt: skip
 
 
-@EXAMPLES
-def test_what_was_applied_last_is_read_or_nothing(examples):
+@pytest.mark.thorough
+def test_what_was_applied_last_is_read_or_nothing():
     volumes = st.lists(json_values(MANIFEST), max_size=3)
     manifests = volumes.map(lambda v: {"spec": {"template": {"spec": {"volumes": v}}}})
 
-    @examples
+    @MANY
     @given((manifests | json_values(MANIFEST)).map(json.dumps) | st.text() | st.sampled_from(DEEP))
     def holds(noted):
         machine = {"metadata": {"annotations": {virtual_machines.LAST_APPLIED: noted}}}
@@ -186,11 +186,11 @@ def test_an_answer_that_cannot_be_read_says_nothing(body):
 SPEC = ("virtualMachine", "name", "volume", "destination", "claimName", "copy", "method", "limit")
 
 
-@EXAMPLES
-def test_an_object_of_ours_is_read_or_refused(examples):
+@pytest.mark.thorough
+def test_an_object_of_ours_is_read_or_refused():
     metadata = {"name": "m", "uid": "u", "namespace": "ns"}
 
-    @examples
+    @MANY
     @given(json_values(SPEC), json_values(("conditions", "type", "status", "progress", "phase")))
     def holds(spec, status):
         try:
@@ -203,11 +203,11 @@ def test_an_object_of_ours_is_read_or_refused(examples):
     holds()
 
 
-@EXAMPLES
-def test_what_is_made_for_a_switch_has_a_name(examples):
+@pytest.mark.thorough
+def test_what_is_made_for_a_switch_has_a_name():
     uids = st.uuids().map(str)
 
-    @examples
+    @MANY
     @given(st.from_regex(SUBDOMAIN, fullmatch=True).filter(lambda name: len(name) <= 253), uids)
     def holds(name, uid):
         for made in (budget_name(name), holder_name(uid), overlay_pod_name(uid)):
