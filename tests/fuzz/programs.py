@@ -51,11 +51,8 @@ class Operator:
 
     def start(self) -> None:
         """Start it; whoever calls ends it."""
-        with self.log.open("ab") as said:
-            self.process = subprocess.Popen(
-                self.command, stdout=said, stderr=said, env=self.environment
-            )
-        threading.Thread(target=self._keep_up, daemon=True).start()
+        began = self._launch()
+        threading.Thread(target=self._keep_up, args=(began,), daemon=True).start()
 
     def end(self) -> None:
         """Ask it to end, and wait for that."""
@@ -64,19 +61,24 @@ class Operator:
             self.process.terminate()
             self.process.wait()
 
-    def _keep_up(self) -> None:
+    def _launch(self) -> int:
+        """Start the process; where in the log its words begin, in bytes."""
+        with self.log.open("ab") as said:
+            began = said.tell()
+            self.process = subprocess.Popen(
+                self.command, stdout=said, stderr=said, env=self.environment
+            )
+        return began
+
+    def _keep_up(self, began: int) -> None:
         while self.process is not None:
-            began = self.log.stat().st_size
             self.process.wait()
             said = self.log.read_bytes()[began:].decode(errors="replace")
             if self._ending or LEASE_LOST not in said:
                 self.ended = True
                 return
             self.leases_lost += 1
-            with self.log.open("ab") as log:
-                self.process = subprocess.Popen(
-                    self.command, stdout=log, stderr=log, env=self.environment
-                )
+            began = self._launch()
 
     def is_alive(self) -> bool:
         """Whether it has not ended for any other reason, and answers its probe."""
