@@ -8,7 +8,7 @@ VENV := .venv
 # Its tools have dependencies of their own, which nothing else is to meet.
 AUDIT := .venv-audit
 PYTHON := $(VENV)/bin/python
-SOURCES := operator:node-agent:copier:crds:failpoints:kubectl-plugin
+SOURCES := operator:node-agent:copier:crds:failpoints:metrics:kubectl-plugin
 export PYTHONPATH := tests:$(SOURCES)
 # The Kubernetes client and the cluster's helpers must not pick up a kubeconfig that was not named.
 PROVIDER ?=
@@ -52,12 +52,14 @@ longest-without-cluster:
 packages:
 	tests/cluster/setup.sh
 
-# These ask an API server, Helm, a Go program and the CRDs: `make lint` runs them.
-CHECKED := tests/unit/crds tests/unit/chart tests/unit/gitops tests/unit/vendor tests/unit/kubectl_api tests/unit/fuzz_api
+# These ask an API server, Helm, a Go program and the CRDs, and these see to the tests' own machinery:
+# `make lint` runs them.
+CHECKED := $(addprefix tests/unit/,crds chart gitops vendor kubectl_api fuzz_api)
+MACHINERY := $(addprefix tests/unit/,bench cluster fuzz kubevirt robustness workflows)
 
 .PHONY: unit
-unit: $(VENV)/ready packages ## Run the tests that need neither root nor a cluster (half a minute; those that enumerate: make model)
-	$(PYTEST) -n 2 --dist worksteal -m "not model and not thorough" $(CHECKED:%=--ignore=%) tests/unit
+unit: $(VENV)/ready packages ## Run the tests that need neither root nor a cluster (20 s on two idle cores; those that enumerate: make model)
+	$(PYTEST) -n 2 --dist loadfile -m "not model and not thorough" $(patsubst %,--ignore=%,$(CHECKED) $(MACHINERY)) tests/unit
 # Where bytecode may not be written, each run would compile every test anew.
 PYTEST = env -u PYTHONDONTWRITEBYTECODE $(PYTHON) -m pytest -q
 
@@ -69,6 +71,7 @@ lint: $(VENV)/ready packages ## Check style, types, layers, CRDs, chart, alerts,
 	PYTHONPATH=$(SOURCES) $(VENV)/bin/lint-imports
 	$(VENV)/bin/pip check
 	$(PYTEST) $(CHECKED)
+	$(PYTEST) -n 2 --dist loadfile $(MACHINERY)
 	$(PYTHON) -m harness.links README.md CONTRIBUTING.md SECURITY.md CHANGELOG.md docs gitops charts/detour/README.md
 	for folder in $(GO); do (cd $$folder && test -z "$$(gofmt -l .)" && go vet .) || exit 1; done
 	shellcheck $(SCRIPTS)
