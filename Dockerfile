@@ -14,6 +14,7 @@ RUN python3 -m venv /build && /build/bin/pip install --quiet --require-hashes -r
 COPY pyproject.toml README.md LICENSE ./
 COPY crds/detour_crds crds/detour_crds
 COPY failpoints/detour_failpoints failpoints/detour_failpoints
+COPY metrics/detour_metrics metrics/detour_metrics
 COPY operator/detour_operator operator/detour_operator
 COPY node-agent/detour_agent node-agent/detour_agent
 COPY copier/detour_copier copier/detour_copier

@@ -25,10 +25,11 @@ from detour_agent.adapters.switches import Switches, connect
 from detour_agent.collecting import Collector
 from detour_agent.domain.ports import Ports
 from detour_agent.loop import Loop
-from detour_agent.metrics import server
+from detour_agent.metrics.families import REGISTRY
 from detour_agent.one_pass import Passes
 from detour_agent.settings import Settings, from_environment
 from detour_agent.steps.context import Switch
+from detour_metrics import server
 
 log = logging.getLogger("detour_agent")
 
@@ -49,7 +50,7 @@ def main() -> int:
     lock = take_lock(settings.state_dir / "agent.lock")
     start_event_loop()
     if settings.metrics_port:
-        server.serve(settings.metrics_port)
+        server.serve(REGISTRY, settings.metrics_port)
     log.info("started", extra={"node": settings.node_name})
     agent(settings).run(stopped)
     os.close(lock)

@@ -8,12 +8,12 @@ from pathlib import Path
 from types import FrameType
 
 import detour_failpoints
+from detour_metrics import server
 from detour_operator import compute_side, settings, storage_side
 from detour_operator.adapters import client
 from detour_operator.adapters.lease import Leadership
 from detour_operator.handlers import health, lifecycle, logs, triggers, watches
-from detour_operator.metrics import server
-from detour_operator.metrics.families import LEADING
+from detour_operator.metrics.families import LEADING, REGISTRY
 from detour_operator.reconcile.queue import Queue
 from detour_operator.reconcile.workers import Workers
 
@@ -34,7 +34,7 @@ def main() -> None:
         signal.signal(number, _end)
     health.serve(chosen.health_port)
     if chosen.metrics_port:
-        server.serve(chosen.metrics_port)
+        server.serve(REGISTRY, chosen.metrics_port)
     api = client.connect()
     leadership = Leadership(api.client, chosen.namespace, chosen.pod_name, _lost)
     leadership.start()

@@ -29,7 +29,7 @@ CONTROLLERS = (
 UNEXPECTED = "unexpectedly"
 """In the worker's words on an exception that nobody foresaw."""
 LEASE_LOST = "The lease could not be renewed in time"
-SOURCES = ("operator", "crds", "failpoints")
+SOURCES = ("operator", "crds", "failpoints", "metrics")
 
 
 @dataclasses.dataclass(slots=True)

@@ -1,15 +1,13 @@
 """That the operator's shells count, and that Prometheus is answered."""
 
-import contextlib
 import socket
-import threading
 import urllib.request
 
 import pytest
 
+from detour_metrics import server
 from detour_operator import errors
 from detour_operator.adapters.resources import PODS
-from detour_operator.metrics import server
 from detour_operator.metrics.families import LEADING, REGISTRY
 from detour_operator.metrics.objects import OBJECTS
 from detour_operator.reconcile.queue import Key, Queue
@@ -74,9 +72,9 @@ def test_requests_are_counted_by_what_was_answered():
     assert after == tuple(count + 1 for count in before)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def port():
-    listening = server.serve(0)
+    listening = server.serve(REGISTRY, 0)
     yield listening.server_port
     listening.shutdown()
     listening.server_close()
@@ -95,17 +93,6 @@ def test_prometheus_is_answered_with_what_is_known(port):
     assert 'detour_operator_migrations{phase="Copying"}' in found
     assert "process_resident_memory_bytes" in found
     assert "_created" not in found
-
-
-def test_who_says_nothing_keeps_others_waiting_for_a_moment_only(port, monkeypatch):
-    monkeypatch.setattr(server._Handler, "timeout", 0.2)
-    threads = threading.active_count()
-    with contextlib.ExitStack() as open_ones:
-        for _ in range(3):
-            silent = socket.create_connection(("127.0.0.1", port))
-            open_ones.enter_context(contextlib.closing(silent))
-        assert "detour_operator_leading" in scrape(port)
-        assert threading.active_count() <= threads
 
 
 def test_the_objects_are_registered():

@@ -10,23 +10,21 @@ import threading
 from http.server import HTTPServer
 from typing import Any
 
-from prometheus_client import MetricsHandler
+from prometheus_client import CollectorRegistry, MetricsHandler
 from typing_extensions import override
-
-from detour_operator.metrics.families import REGISTRY
 
 log = logging.getLogger(__name__)
 
 SILENCE_SECONDS = 5.0
 
 
-def serve(port: int) -> HTTPServer:
+def serve(registry: CollectorRegistry, port: int) -> HTTPServer:
     """Answer in the background; the server's ``server_port`` is the port it got.
 
     Raises:
         OSError: the port cannot be had.
     """
-    server = _Server(("", port), _Handler)
+    server = _Server(("", port), _Handler.factory(registry))
     threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
     return server
 
@@ -39,5 +37,4 @@ class _Server(HTTPServer):
 
 
 class _Handler(MetricsHandler):
-    registry = REGISTRY
     timeout = SILENCE_SECONDS

@@ -1,0 +1,1 @@
+"""The port that Prometheus asks, of operator and node agent; what is counted is their own."""
