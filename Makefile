@@ -59,9 +59,10 @@ MACHINERY := $(addprefix tests/unit/,bench cluster fuzz kubevirt robustness work
 
 .PHONY: unit
 unit: $(VENV)/ready packages ## Run the tests that need neither root nor a cluster (20 s on two idle cores; those that enumerate: make model)
-	$(PYTEST) -n 2 --dist loadfile -m "not model and not thorough" $(patsubst %,--ignore=%,$(CHECKED) $(MACHINERY)) tests/unit
+	$(QUICK) -n 2 --dist loadfile $(patsubst %,--ignore=%,$(CHECKED) $(MACHINERY)) tests/unit
 # Where bytecode may not be written, each run would compile every test anew.
 PYTEST = env -u PYTHONDONTWRITEBYTECODE $(PYTHON) -m pytest -q
+QUICK = $(PYTEST) -m "not model and not thorough"
 
 .PHONY: lint
 lint: $(VENV)/ready packages ## Check style, types, layers, CRDs, chart, alerts, policies on an API server, and links
@@ -70,8 +71,8 @@ lint: $(VENV)/ready packages ## Check style, types, layers, CRDs, chart, alerts,
 	$(VENV)/bin/mypy
 	PYTHONPATH=$(SOURCES) $(VENV)/bin/lint-imports
 	$(VENV)/bin/pip check
-	$(PYTEST) $(CHECKED)
-	$(PYTEST) -n 2 --dist loadfile $(MACHINERY)
+	$(QUICK) $(CHECKED)
+	$(QUICK) -n 2 --dist loadfile $(MACHINERY)
 	$(PYTHON) -m harness.links README.md CONTRIBUTING.md SECURITY.md CHANGELOG.md docs gitops charts/detour/README.md
 	for folder in $(GO); do (cd $$folder && test -z "$$(gofmt -l .)" && go vet .) || exit 1; done
 	shellcheck $(SCRIPTS)
