@@ -36,6 +36,11 @@ DESTINATION_OF_ANNOTATION: Final = f"{GROUP}/created-for"
 TOKEN_ANNOTATION: Final = f"{GROUP}/token"
 SWITCH_UID_ANNOTATION: Final = f"{GROUP}/switch-uid"
 """On what is made to copy a frozen source: the attempt it was made for; it counts for no other."""
+NO_SIDECAR: Final = {"sidecar.istio.io/inject": "false", "linkerd.io/inject": "disabled"}
+"""Annotations of pods in users' namespaces, the first as a label too: a proxy would outlive the
+copier, and its Job never complete. CDI does the same to its pods
+(``pkg/controller/common/util.go``, ``AnnPodSidecarInjectionIstio``)."""
+NO_SIDECAR_LABEL: Final = {"sidecar.istio.io/inject": "false"}
 METHOD_ANNOTATION: Final = f"{GROUP}/copy-method"
 """On copy Jobs."""
 VERIFY_ANNOTATION: Final = f"{GROUP}/verify"

@@ -17,7 +17,7 @@ class Settings:
     node_name: str
     state_dir: Path
     log_format: str = "json"
-    keep_free_percent: int = 10
+    keep_free_percent: int = 15
     metrics_port: int = 0
     """Where Prometheus asks; 0 for nowhere."""
     fail_points: Path | None = None
@@ -39,7 +39,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     log_format = environment.get("DETOUR_LOG_FORMAT", "json")
     if log_format not in LOG_FORMATS:
         raise ValueError(f"DETOUR_LOG_FORMAT is not one of {', '.join(LOG_FORMATS)}")
-    kept = environment.get("DETOUR_KEEP_FREE_PERCENT", "10")
+    kept = environment.get("DETOUR_KEEP_FREE_PERCENT", "15")
     if not kept.isdecimal() or int(kept) > MOST_KEPT_PERCENT:
         raise ValueError(f"DETOUR_KEEP_FREE_PERCENT is not a number from 0 to {MOST_KEPT_PERCENT}")
     port = environment.get("DETOUR_METRICS_PORT", "0")

@@ -19,9 +19,10 @@ OPTIONS = "extended_l2=on,cluster_size=128k"
 OVERLAYS = "overlay-*.qcow2"
 FOLDER_MODE = 0o711
 SECTOR_BYTES = 512
-KEEP_FREE_PERCENT = 10
-"""kubelet evicts pods below it (``nodefs.available<10%``, its default), as it does below 5 percent
-of the inodes: https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/"""
+KEEP_FREE_PERCENT = 15
+"""kubelet evicts pods below it: ``imagefs.available<15%`` is its default, and where one disk has
+images and pods it counts for all of them, before ``nodefs.available<10%``. So it does below 5
+percent of the inodes: https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/"""
 KEEP_FREE_INODES_PERCENT = 5
 
 

@@ -23,6 +23,19 @@ PROVISIONING_FAILED = "ProvisioningFailed"
 """Of csi-provisioner's events
 (https://github.com/kubernetes-sigs/sig-storage-lib-external-provisioner)."""
 
+CDI_PHASE, CDI_CLONED = "cdi.kubevirt.io/storage.pod.phase", "k8s.io/CloneOf"
+"""CDI's word on the pod that fills a claim, and on a clone that is done
+(https://github.com/kubevirt/containerized-data-importer/blob/main/doc/datavolumes.md)."""
+CDI_ASKED = (
+    "cdi.kubevirt.io/storage.import.source",
+    "cdi.kubevirt.io/storage.import.endpoint",
+    "cdi.kubevirt.io/storage.upload.target",
+    "k8s.io/CloneRequest",
+)
+"""What CDI fills a claim by. Where the class waits for a first consumer CDI begins when the claim
+is bound and no pod uses it, and has said nothing before (its pkg/controller/import-controller.go,
+``shouldReconcilePVC``, ``ImportTargetInUse``)."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class NewClaim:
@@ -48,6 +61,15 @@ class NewClaim:
 def get(api: Api, namespace: str, name: str) -> Json | None:
     """The claim of that name, or None if there is none."""
     return api.get(CLAIMS, namespace, name)
+
+
+def is_being_filled(raw: Mapping[str, Any]) -> bool:
+    """Whether CDI has something to write to it, now or as soon as nobody uses it."""
+    annotations = raw["metadata"].get("annotations") or {}
+    phase = annotations.get(CDI_PHASE)
+    if phase == "Succeeded" or annotations.get(CDI_CLONED) == "true":
+        return False
+    return phase is not None or any(name in annotations for name in CDI_ASKED)
 
 
 def create(api: Api, claim: NewClaim) -> None:

@@ -11,6 +11,7 @@ from detour_crds import json_text, names
 from detour_crds.volume_migration import Verify
 from detour_operator.adapters.client import Api, Json
 from detour_operator.adapters.resources import JOBS, PODS
+from detour_operator.adapters.virtual_machines import Placement
 
 COPIER = "copier"
 FINAL_EXIT_CODE = 3
@@ -18,6 +19,8 @@ FINAL_EXIT_CODE = 3
 BACKOFF_LIMIT = 3
 DISK_GROUP = 6
 """The group ``disk`` of most distributions: https://wiki.debian.org/SystemGroups."""
+NO_START, CORDONED = "NoSchedule", "node.kubernetes.io/unschedulable"
+"""https://kubernetes.io/docs/reference/labels-annotations-taints/."""
 LOG_LINES = 3
 LOG_BYTES = 4096
 
@@ -30,7 +33,8 @@ class CopyJob:
     the copier can run, and the image how large it is. Unless it ``copies``, somebody else has done
     that, and the Job sees that the image is there; or, with ``look``, it sees that the destination
     is empty, to which it cannot write. ``bytes_per_second`` limits what is copied, and what is
-    read to compare it (``verify``); ``idle`` has both wait for everybody else's I/O.
+    read to compare it (``verify``); ``idle`` has both wait for everybody else's I/O. ``placement``
+    is the stopped machine's.
     """
 
     name: str
@@ -53,6 +57,7 @@ class CopyJob:
     idle: bool = False
     block: bool = False
     look: bool = False
+    placement: Placement | None = None
 
     @property
     def reads_source(self) -> bool:
@@ -141,7 +146,13 @@ def manifest(job: CopyJob) -> Json:
             "suspend": True,
             "backoffLimit": BACKOFF_LIMIT,
             "podFailurePolicy": {"rules": [_give_up()]},
-            "template": {"metadata": {"labels": labels}, "spec": _pod(job)},
+            "template": {
+                "metadata": {
+                    "labels": {**labels, **names.NO_SIDECAR_LABEL},
+                    "annotations": names.NO_SIDECAR,
+                },
+                "spec": _pod(job),
+            },
         },
     }
 
@@ -172,8 +183,7 @@ def _pod(job: CopyJob) -> Json:
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": security,
-        **({"affinity": {"nodeAffinity": _on_node(job.node)}} if job.node else {}),
-        "tolerations": [{"operator": "Exists", "effect": "NoSchedule"}],
+        **_where(job),
         "containers": [_container(job)],
         "volumes": _volumes(job),
     }
@@ -185,6 +195,24 @@ def _volumes(job: CopyJob) -> list[Json]:
     if not job.reads_source:
         return [destination]
     return [_volume("source", job.source_claim, read_only=job.block), destination]
+
+
+def _where(job: CopyJob) -> Json:
+    """On the guest's node whatever its taints are; of a stopped guest where that could run.
+
+    A destination that waits for its first consumer is made where the copier is. A cordoned node
+    may be the one that the disk is to leave.
+    """
+    if job.node:
+        affinity = {"nodeAffinity": _on_node(job.node)}
+        return {"affinity": affinity, "tolerations": [{"operator": "Exists", "effect": NO_START}]}
+    cordoned = {"key": CORDONED, "operator": "Exists", "effect": NO_START}
+    own = job.placement or Placement()
+    return {
+        "tolerations": [*own.tolerations, cordoned],
+        **({"nodeSelector": own.node_selector} if own.node_selector else {}),
+        **({"affinity": {"nodeAffinity": own.node_affinity}} if own.node_affinity else {}),
+    }
 
 
 def _on_node(node: str) -> Json:

@@ -1,5 +1,6 @@
 """VirtualMachines, read only: which claim each volume is on."""
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,6 +11,28 @@ from detour_operator.adapters.resources import VIRTUAL_MACHINES
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 """Client-side apply notes its manifest here
 (https://kubernetes.io/docs/reference/labels-annotations-taints/)."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """Where a machine's template lets it run; what rests on its pods' own labels is left out."""
+
+    node_selector: Json = dataclasses.field(default_factory=dict)
+    node_affinity: Json = dataclasses.field(default_factory=dict)
+    tolerations: tuple[Json, ...] = ()
+
+
+def placement_of(machine: Mapping[str, Any]) -> Placement:
+    """The fields of KubeVirt's that go into its launcher pod as they are.
+
+    (https://kubevirt.io/user-guide/compute/node_assignment/)
+    """
+    spec = machine.get("spec", {}).get("template", {}).get("spec", {})
+    return Placement(
+        node_selector=spec.get("nodeSelector") or {},
+        node_affinity=(spec.get("affinity") or {}).get("nodeAffinity") or {},
+        tolerations=tuple(spec.get("tolerations") or ()),
+    )
 
 
 def get(api: Api, namespace: str, name: str) -> Json | None:

@@ -15,6 +15,8 @@ from detour_crds.names import (
     FINISHER_SOURCE_PATH,
     HOLDER_OVERLAY_PATH,
     LABEL_LIMIT,
+    NO_SIDECAR,
+    NO_SIDECAR_LABEL,
     SWITCH_LABEL,
 )
 from detour_operator.compute_side.attempt import short_uid
@@ -83,7 +85,8 @@ def manifest(of: Finisher) -> dict[str, Any]:
         "metadata": {
             "name": finisher_name(of.switch_uid),
             "namespace": of.namespace,
-            "labels": labels,
+            "labels": {**labels, **NO_SIDECAR_LABEL},
+            "annotations": NO_SIDECAR,
             "ownerReferences": [of.owner],
         },
         "spec": {

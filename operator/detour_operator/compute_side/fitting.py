@@ -25,6 +25,9 @@ def _usable(source: Claim, wanted: Claim) -> Refusal | None:
         return Refusal("DestinationIsSource", f"{where} is the source: name another claim")
     if wanted.deleting:
         return Refusal("DestinationDeleting", f"{where} is being deleted: name another claim")
+    if wanted.filling:
+        message = f"{where} is not filled yet as its DataVolume asks, which would write over it"
+        return Refusal("DestinationBeingFilled", f"{message}: wait until that has Succeeded")
     if wanted.volume_mode != source.volume_mode:
         message = (
             f"{where} has the volume mode {wanted.volume_mode}, the source {source.volume_mode}"

@@ -280,7 +280,12 @@ def _fact(found: S | Nothing, read: Callable[[S], T]) -> T | Nothing:
 def _claim(raw: Json) -> Claim:
     requested, capacity = claims.sizes(raw)
     found = facts.claim(raw)
-    return dataclasses.replace(found, requested_bytes=requested, capacity_bytes=capacity)
+    return dataclasses.replace(
+        found,
+        requested_bytes=requested,
+        capacity_bytes=capacity,
+        filling=claims.is_being_filled(raw),
+    )
 
 
 def _document(found: Json | Nothing) -> Json | None:

@@ -19,6 +19,8 @@ from detour_crds.names import (
     HOLDER_LABEL,
     HOLDER_OVERLAY_PATH,
     LABEL_LIMIT,
+    NO_SIDECAR,
+    NO_SIDECAR_LABEL,
     QEMU_UID,
     SWITCH_LABEL,
 )
@@ -77,7 +79,8 @@ def manifest(of: Holder) -> dict[str, Any]:
         "metadata": {
             "name": name,
             "namespace": of.namespace,
-            "labels": labels,
+            "labels": {**labels, **NO_SIDECAR_LABEL},
+            "annotations": NO_SIDECAR,
             "ownerReferences": [_owner(of)],
         },
         "spec": _spec(of),

@@ -72,7 +72,9 @@ def put_up(seen: Observation) -> Step | None:
 
 def _creation(seen: Observation) -> CreateOverlayClaim:
     overlay, source = seen.switch.spec.overlay, seen.source_claim
-    shared = isinstance(source, Claim) and SHARED in source.access_modes
+    # Drivers that share devices between nodes do not share file systems, which this one has.
+    modes = source.access_modes if isinstance(source, Claim) and not source.block else ()
+    shared = SHARED in modes
     default = source.storage_class if isinstance(source, Claim) else None
     inspection = seen.switch.node.inspection if seen.switch.node else None
     disk = (inspection.virtual_size_bytes if inspection else None) or 0

@@ -4,7 +4,7 @@ import logging
 
 import detour_failpoints
 from detour_crds import names
-from detour_operator.adapters import claims, jobs, snapshots, stored, switches
+from detour_operator.adapters import claims, jobs, snapshots, stored, switches, virtual_machines
 from detour_operator.adapters.client import Api
 from detour_operator.adapters.migrations import FoundMigration
 from detour_operator.adapters.resources import VOLUME_MIGRATIONS
@@ -66,7 +66,7 @@ def _apply(  # noqa: C901, PLR0912 - one line per action
             owner = owner_reference(found.raw, controller=True)
             switches.create(api, meta.namespace, meta.name, spec, owner)
         case CreateJob():
-            jobs.create(api, _job(settings, found, action))
+            jobs.create(api, _job(settings, found, action, _placement(api, found, action)))
         case StartJob(name, uid):
             jobs.start(api, meta.namespace, name, uid)
         case DeleteJob(name, uid):
@@ -118,7 +118,22 @@ def _delete_source(api: Api, namespace: str, action: DeleteSource) -> None:
         claims.delete_data_volume(api, namespace, owner.name, owner.uid)
 
 
-def _job(settings: Settings, found: FoundMigration, action: CreateJob) -> jobs.CopyJob:
+def _placement(
+    api: Api, found: FoundMigration, action: CreateJob
+) -> virtual_machines.Placement | None:
+    if action.node is not None:
+        return None
+    name = found.spec.virtual_machine.name
+    machine = virtual_machines.get(api, found.meta.namespace, name)
+    return virtual_machines.placement_of(machine or {})
+
+
+def _job(
+    settings: Settings,
+    found: FoundMigration,
+    action: CreateJob,
+    placement: virtual_machines.Placement | None,
+) -> jobs.CopyJob:
     return jobs.CopyJob(
         name=action.name,
         namespace=found.meta.namespace,
@@ -138,6 +153,7 @@ def _job(settings: Settings, found: FoundMigration, action: CreateJob) -> jobs.C
         bytes_per_second=action.bytes_per_second,
         idle=action.idle,
         se_linux_level=action.se_linux_level,
+        placement=placement,
         switch_uid=action.switch_uid,
         token=action.token,
     )

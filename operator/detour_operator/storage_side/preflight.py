@@ -221,8 +221,10 @@ def _being_filled(plan: Plan, _: Surroundings) -> Refusal | None:
     if not plan.destination.filling:
         return None
     message = (
-        f"the destination claim {plan.destination.name} is still being filled for its DataVolume,"
-        " which would write over the copy: wait until the DataVolume has Succeeded"
+        f"the destination claim {plan.destination.name} is not filled yet as its DataVolume asks,"
+        " which would write over the copy: wait until the DataVolume has Succeeded (annotate one"
+        " that waits for a first consumer with cdi.kubevirt.io/storage.bind.immediate.requested),"
+        " or use spec.destination.claimTemplate"
     )
     return Refusal("DestinationBeingFilled", message)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from detour_crds import json_text, names
 from detour_crds.volume_migration import CopyMethod, Verify
-from detour_operator.adapters.claims import bytes_of
+from detour_operator.adapters.claims import bytes_of, is_being_filled
 from detour_operator.adapters.switches import FoundSwitch
 from detour_operator.adapters.virtual_machines import applied_claims_of, claims_of
 from detour_operator.reconcile.objects import meta_of
@@ -21,9 +21,6 @@ from detour_operator.storage_side.observation import (
     SeenVirtualMachine,
 )
 
-CDI_PHASE, FILLED = "cdi.kubevirt.io/storage.pod.phase", "Succeeded"
-"""CDI's word on the pod that fills a claim for a DataVolume; one it made no pod for has none
-(https://github.com/kubevirt/containerized-data-importer/blob/main/doc/datavolumes.md)."""
 DEFAULT_SNAPSHOT_CLASS = "snapshot.storage.kubernetes.io/is-default-class"
 MOST = 1 << 63
 """Numbers of the API have eight bytes, with their sign."""
@@ -67,7 +64,7 @@ def claim(raw: Raw) -> SeenClaim:
         requested=bytes_of(request),
         capacity=None if capacity is None else bytes_of(capacity),
         created_for=meta.annotations.get(names.DESTINATION_OF_ANNOTATION),
-        filling=meta.annotations.get(CDI_PHASE, FILLED) != FILLED,
+        filling=is_being_filled(raw),
         superseded_for=_superseded_for(raw),
         data_volume=_data_volume(raw),
         volume=spec.get("volumeName") or None,

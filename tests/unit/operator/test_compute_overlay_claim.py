@@ -67,6 +67,19 @@ def test_the_claim_has_room_for_the_limit_or_the_whole_disk(overlay, size):
 
 
 @pytest.mark.parametrize(
+    ("volume_mode", "access_mode"), [("Filesystem", "ReadWriteMany"), ("Block", "ReadWriteOnce")]
+)
+def test_what_shares_devices_is_not_asked_to_share_a_file_system(volume_mode, access_mode):
+    source = Claim(
+        name="old", uid="old-uid", access_modes=("ReadWriteMany",), volume_mode=volume_mode
+    )
+    wanted = dataclasses.replace(source, name="new", uid="new-uid")
+    found = starting(source_claim=source, destination_claim=wanted)
+    (action,) = decide(found).actions
+    assert action.access_mode == access_mode
+
+
+@pytest.mark.parametrize(
     ("overlay", "storage_class"), [({}, "fast"), ({"storage_class_name": "other"}, "other")]
 )
 def test_its_class_is_the_sources_unless_the_spec_names_one(overlay, storage_class):

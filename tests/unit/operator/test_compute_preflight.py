@@ -101,6 +101,11 @@ REFUSED = {
         "DestinationDeleting",
         "new",
     ),
+    "destination that CDI fills": (
+        found(destination_claim=Claim(name="new", uid="new-uid", filling=True)),
+        "DestinationBeingFilled",
+        "Succeeded",
+    ),
     "block destination": (
         found(destination_claim=Claim(name="new", uid="new-uid", volume_mode="Block")),
         "VolumeModeDiffers",

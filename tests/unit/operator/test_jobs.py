@@ -3,7 +3,7 @@
 import pytest
 
 from detour_operator import errors
-from detour_operator.adapters import jobs
+from detour_operator.adapters import jobs, virtual_machines
 from unit.operator.api_server import serving, status
 from unit.operator.compute_cluster import applied
 
@@ -48,3 +48,61 @@ def test_a_job_that_is_gone_is_told_as_gone():
     with serving(Jobs()) as server, pytest.raises(errors.Gone):
         jobs.start(server.api(), "ns", "copy", "known")
     assert [request.method for request in server.asked] == ["PATCH"]
+
+
+def pod(**changes):
+    given = {
+        "name": "copy", "namespace": "ns", "migration": "m", "owner": {}, "image": "copier",
+        "image_pull_policy": "Never", "node": None, "source_claim": "old",
+        "destination_claim": "new", "size_bytes": None, "se_linux_level": "", "switch_uid": "s",
+        "token": "t-1", "method": "HostAssisted",
+    }  # fmt: skip
+    return jobs.manifest(jobs.CopyJob(**{**given, **changes}))["spec"]["template"]
+
+
+SPEC = {
+    "nodeSelector": {"disks": "fast"},
+    "affinity": {
+        "nodeAffinity": {
+            "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": []}
+        },
+        "podAntiAffinity": {"of": "the launcher's labels"},
+    },
+    "tolerations": [{"key": "vms", "operator": "Exists"}],
+}
+
+
+def test_of_a_stopped_machine_the_copier_runs_where_that_could():
+    """A destination that waits for its first consumer is made there, and the machine is bound."""
+    placement = virtual_machines.placement_of({"spec": {"template": {"spec": SPEC}}})
+    spec = pod(placement=placement)["spec"]
+    assert spec["nodeSelector"] == SPEC["nodeSelector"]
+    assert spec["affinity"] == {"nodeAffinity": SPEC["affinity"]["nodeAffinity"]}
+    cordoned = {
+        "key": "node.kubernetes.io/unschedulable", "operator": "Exists", "effect": "NoSchedule",
+    }  # fmt: skip
+    assert spec["tolerations"] == [*SPEC["tolerations"], cordoned]
+
+
+def test_of_a_machine_without_wishes_no_taint_is_tolerated():
+    spec = pod(placement=virtual_machines.placement_of({}))["spec"]
+    assert "nodeSelector" not in spec
+    assert "affinity" not in spec
+    assert [taint["key"] for taint in spec["tolerations"]] == ["node.kubernetes.io/unschedulable"]
+
+
+def test_of_a_running_guest_the_copier_is_on_its_node_whatever_is_against_it():
+    spec = pod(node="n")["spec"]
+    (term,) = spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"][
+        "nodeSelectorTerms"
+    ]
+    assert term["matchFields"][0]["values"] == ["n"]
+    assert spec["tolerations"] == [{"operator": "Exists", "effect": "NoSchedule"}]
+
+
+def test_no_proxy_outlives_the_copier():
+    metadata = pod()["metadata"]
+    assert metadata["labels"]["sidecar.istio.io/inject"] == "false"
+    assert metadata["annotations"] == {
+        "sidecar.istio.io/inject": "false", "linkerd.io/inject": "disabled",
+    }  # fmt: skip
