@@ -1,5 +1,6 @@
 """Overlays as files: ``<state>/switches/<switch uid>/overlay/<name>``, made by ``qemu-img``."""
 
+import errno
 import fnmatch
 import os
 from pathlib import Path
@@ -14,8 +15,12 @@ from detour_agent.domain.ports import OverlayImage, Place
 from detour_agent.errors import StepFailed, Unreachable
 from detour_crds.names import QEMU_UID
 
-OPTIONS = "extended_l2=on,cluster_size=128k"
-"""4 KiB subclusters: random writes cost what they weigh, by default ten times that (measured)."""
+OPTIONS = "extended_l2=on,cluster_size=128k,nocow=on"
+"""4 KiB subclusters: random writes cost what they weigh, by default ten times that (measured).
+
+On btrfs a page that a guest changes while it is written with O_DIRECT has a checksum of something
+else, and can never be read again (Linux 968f19c5b1b7): without copy-on-write it has none.
+"""
 OVERLAYS = "overlay-*.qcow2"
 FOLDER_MODE = 0o711
 SECTOR_BYTES = 512
@@ -173,4 +178,10 @@ def label(path: Path, level: str) -> None:
     """Give a file the guest's SELinux level, without which its QEMU may not open it."""
     if level:
         context = f"system_u:object_r:container_file_t:{level}\0"
-        os.setxattr(path, "security.selinux", context.encode(), follow_symlinks=False)
+        try:
+            os.setxattr(path, "security.selinux", context.encode(), follow_symlinks=False)
+        except OSError as error:
+            # A mount that has one label for all its files (Linux security/selinux/hooks.c,
+            # ``SBLABEL_MNT``): the guest's, or QEMU could not use its disk there either.
+            if error.errno != errno.EOPNOTSUPP:
+                raise

@@ -12,6 +12,10 @@ from detour_agent.errors import Unreachable
 DEFAULT_TIMEOUT_SECONDS = 60.0
 MEMORY_BYTES = 2 * 1024**3
 ERROR_BYTES = 4096
+ARENAS = "2"
+"""glibc reserves 64 MiB of addresses for an arena, and has up to eight for each processor: on a
+node with four, qemu-img's 64 threads took more than ``MEMORY_BYTES``, and it aborted (measured).
+"""
 FILES = 256
 """qemu-img holds a dozen open, and Python no more."""
 
@@ -48,6 +52,7 @@ def run(
             encoding="utf-8",
             errors="replace",
             input=given,
+            env=_environment(),
             pass_fds=tuple(descriptors),
             timeout=timeout_seconds,
         )
@@ -79,6 +84,7 @@ def lines(
                 stderr=said,
                 encoding="utf-8",
                 errors="replace",
+                env=_environment(),
                 pass_fds=tuple(descriptors),
             )
         except OSError as error:
@@ -132,6 +138,10 @@ class Lines:
             raise Unreachable("ChildTimedOut", self._late)
         told = os.pread(self._said, ERROR_BYTES, 0)
         return Finished(status, "", told.decode(errors="replace"))
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "MALLOC_ARENA_MAX": ARENAS}
 
 
 def _limits(timeout_seconds: float) -> list[str]:

@@ -25,7 +25,7 @@ def inspect(
 
     Without a room the overlay's claim is yet to be made, as large as it has to be.
     """
-    found = _too_old(report) or _refusal(report, known)
+    found = _too_old(report) or _refusal(report, known) or _drops_errors(report)
     if found is None and room is not None:
         found = _no_room(room, limit, virtual_size_bytes)
     return _result(found, report, virtual_size_bytes)
@@ -82,6 +82,17 @@ def _refusal(report: Report, known: Known) -> Refusal | None:
     if report.monitor is not None and report.monitor.top.driver not in FORMATLESS:
         return "ChainNotPlain", f"QEMU has a {report.monitor.top.driver} image on top"
     return None
+
+
+def _drops_errors(report: Report) -> Refusal | None:
+    """An overlay may find no room where the claim had some; the guest has to be paused then."""
+    if report.disk is None or dict(report.disk.driver).get("error_policy") != "ignore":
+        return None
+    return "DiskErrorsIgnored", (
+        "the disk's errorPolicy is ignore: a write that finds no room in the overlay would be lost"
+        " unseen. Set spec.copy.method to Hypervisor, or move the volume while the virtual machine"
+        " is stopped"
+    )
 
 
 def _no_room(room: Room, limit: int | None, virtual_size_bytes: int) -> Refusal | None:

@@ -12,7 +12,7 @@ from detour_agent.adapters.monitor import file_name, read_monitor
 from detour_agent.domain import chain
 from detour_agent.domain.budget import Room
 from detour_agent.domain.chain import JobInfo, Known, MonitorJob, MonitorNode, OpenFile, Report
-from detour_agent.domain.inspection import OLDEST_LIBVIRT, inspect
+from detour_agent.domain.inspection import OLDEST_LIBVIRT, inspect, inspect_direct
 from detour_agent.domain.ports import CopyTarget
 from detour_agent.domain.situation import Job, PathImage
 from detour_crds.attachment_switch import Identity, Top
@@ -315,6 +315,16 @@ def test_a_plain_disk_is_accepted():
 )
 def test_refusals(changes, reason):
     assert refused(**changes) == reason
+
+
+def test_a_disk_that_ignores_errors_takes_no_overlay_but_qemu_s_own_copy():
+    """What an overlay has no room for would be lost unseen."""
+    ignoring = {"driver": (("error_policy", "ignore"),)}
+    assert refused(**ignoring) == "DiskErrorsIgnored"
+    assert refused(driver=(("error_policy", "stop"),)) == "Accepted"
+    found = report("source")
+    disk = dataclasses.replace(found.disk, **ignoring)
+    assert inspect_direct(dataclasses.replace(found, disk=disk), KNOWN, 1).reason == "Accepted"
 
 
 def test_refusals_that_are_not_the_disk_s():

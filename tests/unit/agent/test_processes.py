@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from detour_agent.adapters.cgroups import belongs_to_pod, is_guest
-from detour_agent.adapters.process import run
+from detour_agent.adapters.process import lines, run
 from detour_agent.adapters.processes import NodeProcesses, start_time
 from detour_agent.adapters.serial_calls import SerialCalls
 from detour_agent.domain.ports import Process
@@ -148,6 +148,13 @@ def test_child_processes():
     with pytest.raises(Unreachable, match="ChildTimedOut"):
         run(["sleep", "1000"], timeout_seconds=0.2)
     assert run(["no-such-program"]).exit_code != 0
+
+
+def test_a_child_s_threads_do_not_reserve_all_that_it_may_have():
+    asked = ["sh", "-c", "echo $MALLOC_ARENA_MAX"]
+    assert run(asked).output == "2\n"
+    with lines(asked) as read:
+        assert list(read) == ["2\n"]
 
 
 PARENT = """

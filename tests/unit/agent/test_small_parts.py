@@ -1,13 +1,16 @@
 """Settings, logs, reports, error translation and the overlay's command line."""
 
+import contextlib
+import errno
 import json
 import logging
+import os
 from pathlib import Path
 
 import pytest
 
 from detour_agent import logs
-from detour_agent.adapters.images import OverlayFiles, create_command
+from detour_agent.adapters.images import OverlayFiles, create_command, label
 from detour_agent.adapters.libvirt_errors import translate
 from detour_agent.domain.chain import JobInfo
 from detour_agent.domain.ports import OverlayImage
@@ -114,9 +117,19 @@ def test_libvirt_errors(error, kind):
 def test_overlay_command():
     spec = OverlayImage(backing="/var/run/a/disk.img", virtual_size_bytes=4096)
     assert " ".join(create_command(Path("/o"), spec)) == (
-        "qemu-img create -q -u -f qcow2 -o extended_l2=on,cluster_size=128k"
+        "qemu-img create -q -u -f qcow2 -o extended_l2=on,cluster_size=128k,nocow=on"
         " -b /var/run/a/disk.img -F raw /o 4096"
     )
+
+
+@pytest.mark.parametrize(("number", "raised"), [(errno.EOPNOTSUPP, False), (errno.EPERM, True)])
+def test_a_mount_with_one_label_for_all_is_left_as_it_is(tmp_path, monkeypatch, number, raised):
+    def refuse(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "setxattr", refuse)
+    with pytest.raises(OSError) if raised else contextlib.nullcontext():  # noqa: PT011
+        label(tmp_path, "s0:c1,c2")
 
 
 def test_overlays_that_are_there_are_never_made_again(tmp_path: Path):
