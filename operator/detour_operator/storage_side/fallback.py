@@ -1,8 +1,11 @@
 """When what the storage is asked for is given up, and what comes then; pure."""
 
+import dataclasses
+
 from detour_crds.conditions import Condition, MigrationCondition, Status
 from detour_crds.volume_migration import CopyMethod, Phase
 from detour_operator.storage_side import methods
+from detour_operator.storage_side.actions import Action, CreateClaim, CreateJob, CreateSnapshot
 from detour_operator.storage_side.decision import AT_ONCE, BUSY_SECONDS, Decision, copy_gave_up
 from detour_operator.storage_side.observation import Observation
 
@@ -36,6 +39,22 @@ def give_up(seen: Observation, reason: str, message: str) -> Decision:
                 after=AT_ONCE,
             )
     return copy_gave_up(reason, message)
+
+
+CREATES = {CreateClaim: "ClaimRefused", CreateSnapshot: "SnapshotRefused", CreateJob: "JobRefused"}
+
+
+def refused(seen: Observation, decision: Decision, action: Action, told: str) -> Decision:
+    """What is to be told where the API server refuses an action.
+
+    While the source is frozen what copies it is given up: a quota, or a policy of the cluster,
+    would have the virtual machine locked until somebody wonders.
+    """
+    reason = CREATES.get(type(action))
+    if reason is not None and decision.phase is Phase.COPYING:
+        given_up = give_up(seen, reason, told)
+        return dataclasses.replace(given_up, facts={**decision.facts, **given_up.facts})
+    return dataclasses.replace(decision, message=f"{decision.message}; tried and failed: {told}")
 
 
 def is_final(error: str | None) -> bool:

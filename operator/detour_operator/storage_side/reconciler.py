@@ -9,10 +9,11 @@ from detour_operator.adapters import migrations
 from detour_operator.adapters.client import Api
 from detour_operator.adapters.events import Events
 from detour_operator.adapters.migrations import FoundMigration
+from detour_operator.errors import Refused
 from detour_operator.reconcile.publishing import Words, is_only_told
 from detour_operator.reconcile.workers import Next
 from detour_operator.settings import Settings
-from detour_operator.storage_side import measuring, status
+from detour_operator.storage_side import fallback, measuring, status
 from detour_operator.storage_side.apply import apply
 from detour_operator.storage_side.decisions import decide
 from detour_operator.storage_side.gather import Progress, gather
@@ -51,7 +52,12 @@ class StorageSide:
             found = self._publish(found, after)
         measuring.seen(found)
         for action in decision.actions:
-            apply(self._api, self._settings, found, action)
+            try:
+                apply(self._api, self._settings, found, action)
+            except Refused as error:
+                failed = fallback.refused(seen, decision, action, error.message)
+                self._publish(found, status.status(seen, failed))
+                raise
         settled = told and not decision.actions
         version = found.meta.resource_version if settled else None
         return Next(decision.after, version).within(wait)

@@ -40,6 +40,7 @@ class Cluster:
             NAMESPACE: {"metadata": {"name": "ns"}, "status": {"phase": "Active"}},
         }
         self.away = set()
+        self.refuses = set()
         self.writes = []
 
     def __call__(self, request):
@@ -54,6 +55,8 @@ class Cluster:
         self.writes.append((request.method, path, request.body))
         if request.method == "DELETE":
             return 200, {}
+        if request.method == "POST" and path in self.refuses:
+            return status(403, "Forbidden", "exceeded quota: few")
         if request.method == "POST":
             name = request.body["metadata"]["name"]
             made = copy.deepcopy(request.body)
@@ -485,6 +488,52 @@ def test_the_storages_way_from_the_start_to_the_named_destination(offering):
     (ask,) = pass_until_it_writes(offering)
     assert ask[2][1] == {"op": "replace", "path": "/spec/position", "value": "Destination"}
     assert offering.objects[MIGRATION]["status"]["copied"]["token"] == TOKEN
+
+
+def told_of(cluster, kind):
+    conditions = cluster.objects[MIGRATION]["status"]["conditions"]
+    return next(item for item in conditions if item["type"] == kind)
+
+
+def passes(cluster):
+    for _ in range(5):
+        cluster.side.reconcile("ns", "m")
+
+
+def refused_pass(cluster):
+    with pytest.raises(errors.Refused):
+        passes(cluster)
+
+
+def test_what_may_not_be_made_while_the_source_is_frozen_is_given_up(offering):
+    """Else the machine were locked until somebody wonders why nothing comes of it."""
+    pass_until_it_writes(offering)
+    freeze(offering)
+    offering.refuses = {SNAPSHOTS, CLAIMS, JOBS}
+    tried = []
+    for _ in range(3):
+        refused_pass(offering)
+        tried.append(offering.objects[MIGRATION]["status"]["copyMethod"]["name"])
+        if told_of(offering, "Copied")["status"] == "False":
+            break
+    assert tried == ["CSIClone", "HostAssisted", "HostAssisted"]
+    copied = told_of(offering, "Copied")
+    assert (copied["status"], copied["reason"]) == ("False", "ClaimRefused")
+    assert "exceeded quota: few" in copied["message"]
+    offering.writes.clear()
+    (ask,) = pass_until_it_writes(offering)
+    assert ask[2][1] == {"op": "replace", "path": "/spec/position", "value": "Source"}
+
+
+def test_what_may_not_be_made_before_that_is_told_and_tried_again(cluster, offering):
+    offering.refuses = {f"{GROUP}/attachmentswitches"}
+    for _ in range(2):
+        refused_pass(offering)
+    assert "exceeded quota: few" in told_of(offering, "Reconciling")["message"]
+    offering.refuses = set()
+    offering.writes.clear()
+    ((_, path, _),) = pass_until_it_writes(offering)
+    assert path == f"{GROUP}/attachmentswitches"
 
 
 @pytest.mark.parametrize(
