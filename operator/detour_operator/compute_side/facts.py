@@ -24,6 +24,9 @@ DISK_KINDS = ("disk", "lun", "cdrom", "floppy")
 BLOCK_TRACKING_OFF = ("", "Undefined", "Disabled", "FGDisabled")
 """States of ``changedBlockTracking`` in which the disk has no data store of its own."""
 
+DUMPED = ("Completed", "Failed")
+"""Phases in which a memory dump is over (KubeVirt's ``types.go``, ``MemoryDumpPhase``)."""
+
 
 def machine(raw: Json, volume: str) -> Machine:
     """The VirtualMachine."""
@@ -40,8 +43,10 @@ def machine(raw: Json, volume: str) -> Machine:
         restore=status.get("restoreInProgress") or "",
         restart_required=_is_true(raw, "RestartRequired"),
         state_change=bool(status.get("stateChangeRequests") or status.get("volumeRequests")),
+        memory_dump=(status.get("memoryDumpRequest") or {}).get("phase", DUMPED[0]) not in DUMPED,
         has_template=_has_template(spec, claim_of(found)),
         declared_by=declared_by(raw),
+        others=_others(_template(raw).get("volumes"), volume),
     )
 
 
@@ -71,6 +76,7 @@ def instance(raw: Json, volume: str) -> Instance:
         shareable=bool((disk or {}).get("shareable")),
         hotplugged="hotplugVolume" in shown or _hotpluggable(found),
         se_linux_level=se_linux_level(status.get("selinuxContext") or ""),
+        others=_others(spec.get("volumes"), volume),
     )
 
 
@@ -128,6 +134,11 @@ def claim_of(volume: Json | None) -> str | None:
     if volume.get("persistentVolumeClaim"):
         return str(volume["persistentVolumeClaim"]["claimName"])
     return str(volume["dataVolume"]["name"]) if volume.get("dataVolume") else None
+
+
+def _others(volumes: Iterable[Json] | None, volume: str) -> tuple[tuple[str, str], ...]:
+    found = ((item["name"], claim_of(item)) for item in volumes or [] if item["name"] != volume)
+    return tuple((name, claim) for name, claim in found if claim is not None)
 
 
 def claims_of_pod(raw: Json) -> Iterable[str]:

@@ -129,8 +129,10 @@ def _volume(volumes: list[Json], name: str) -> tuple[int, Json]:
 
 
 def _on_claim(old: Json, claim: str) -> Operation:
-    """The volume on a claim; what else its claim said, as ``readOnly``, stays."""
+    """The volume on a claim; what else was said of it, as ``hotpluggable``, stays."""
     kept = old.get("persistentVolumeClaim") or {}
+    if (old.get("dataVolume") or {}).get("hotpluggable"):
+        kept = {"hotpluggable": True}
     return {"name": old["name"], "persistentVolumeClaim": {**kept, "claimName": claim}}
 
 

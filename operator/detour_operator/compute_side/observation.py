@@ -78,7 +78,8 @@ class Machine:
     """The VirtualMachine. ``claim`` is what its volume names, None if the volume has no claim.
 
     ``has_template``: a dataVolumeTemplate makes that claim. ``declared_by``: the GitOps tool that
-    applies the machine, for people; empty if none is known.
+    applies the machine, for people; empty if none is known. ``others``: name and claim of each
+    other volume that is on one. ``memory_dump``: its memory is being written to a claim.
     """
 
     name: str
@@ -91,8 +92,10 @@ class Machine:
     restore: str = ""
     restart_required: bool = False
     state_change: bool = False
+    memory_dump: bool = False
     has_template: bool = False
     declared_by: str = ""
+    others: tuple[tuple[str, str], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +109,7 @@ class Instance:
         handing_over: ``status.migratedVolumes`` is the list that Detour writes.
         volumes_changing: KubeVirt itself is changing volumes.
         disk: kind of the disk (``disk``, ``lun``, ``cdrom``, ``floppy``), None if there is none.
+        others: name and claim of each other volume that is on one.
     """
 
     name: str
@@ -125,6 +129,7 @@ class Instance:
     shareable: bool = False
     hotplugged: bool = False
     se_linux_level: str = ""
+    others: tuple[tuple[str, str], ...] = ()
 
     @property
     def final(self) -> bool:

@@ -59,6 +59,9 @@ def _machine_is_quiet(seen: Observation) -> Refusal | None:
     if machine.state_change:
         message = f"{where} has a start, stop or restart under way: wait until it has ended"
         return Refusal("StateChangeInProgress", message)
+    if machine.memory_dump:
+        message = f"{where} has a dump of its memory under way: wait until it has ended"
+        return Refusal("MemoryDumpInProgress", message)
     # Taking the strategy Migration off after an earlier move brings the condition about, until the
     # strategy is back (KubeVirt facts 11): from then on it says nothing.
     if machine.restart_required and seen.switch.compute.strategy_before is None:
@@ -75,12 +78,40 @@ def _running(seen: Observation) -> Refusal | None:
     instance = seen.instance
     if not isinstance(instance, Instance):
         return None
+    if instance.final and not instance.deleting:
+        message = (
+            f"the guest of VirtualMachine {name} has ended, and KubeVirt keeps its instance, as it"
+            f" does with runStrategy Manual or Once: delete that (kubectl delete vmi {name}) to"
+            " move the disk of a stopped machine, or start the machine"
+        )
+        return Refusal("InstanceNotRunning", message)
     if instance.deleting or instance.phase != "Running":
         message = f"the instance of VirtualMachine {name} is {instance.phase or 'new'}"
         ending = " and being deleted" if instance.deleting else ""
         return Refusal("InstanceNotRunning", f"{message}{ending}: it must be Running")
     if instance.paused:
         return Refusal("InstancePaused", f"the instance {name} is paused: unpause it first")
+    return None
+
+
+def _no_other_claim(seen: Observation) -> Refusal | None:
+    """A claim that another volume is to have from the next start on stays for that start.
+
+    With the strategy that Detour sets KubeVirt would copy that volume at once, and over what is on
+    that claim (its ``pkg/virt-controller/watch/vm/vm.go``, ``handleVolumeUpdateRequest``).
+    """
+    machine, instance = seen.machine, seen.instance
+    if not isinstance(instance, Instance) or not isinstance(machine, Machine):
+        return None
+    runs_on = dict(instance.others)
+    for name, claim in machine.others:
+        if runs_on.get(name, claim) != claim:
+            message = (
+                f"volume {name} of VirtualMachine {machine.name} is to be on the claim {claim}"
+                f" from the next start on, and is on {runs_on[name]} until then: restart the"
+                " virtual machine, or take that back"
+            )
+            return Refusal("RestartRequired", message)
     return None
 
 
@@ -183,6 +214,7 @@ CHECKS: tuple[Callable[[Observation], Refusal | None], ...] = (
     _machine,
     _machine_is_quiet,
     _running,
+    _no_other_claim,
     _no_other_change,
     _disk,
     _same_claim,

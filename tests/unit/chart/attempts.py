@@ -81,6 +81,17 @@ def _running(namespace: str, vm: str) -> dict[str, tuple]:
     budgets = f"{api(namespace, 'policy/v1')}/poddisruptionbudgets"
     own = budget(f"detour-{'move' if vm == 'web' else 'not'}")
     return {
+        "another claim of another volume": (
+            "PATCH",
+            path,
+            [
+                {
+                    "op": "replace",
+                    "path": f"{VOLUMES}/1",
+                    "value": {"name": "cloud", "persistentVolumeClaim": {"claimName": "extra"}},
+                }
+            ],
+        ),
         "processors": domain(cpu={"sockets": 2}),
         "memory": domain(memory={"guest": "2Gi"}),
         "instance type": ("PATCH", path, {"spec": {"instancetype": {"name": "large"}}}),

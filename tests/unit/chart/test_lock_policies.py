@@ -21,6 +21,7 @@ pytestmark = pytest.mark.timeout(1800)  # the API server may have to be built fi
 ALL = attempts.of("live", "web", "old", "new")
 ONLY_RUNNING = {
     *("processors", "memory", "instance type", "delete the launcher pod"),
+    "another claim of another volume",
 }
 ONLY_AFTER_RESTART = {
     "live migration",

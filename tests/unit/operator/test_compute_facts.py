@@ -126,3 +126,27 @@ def test_a_claim_has_what_it_was_given_and_asks_for_what_it_wants():
 def test_a_file_system_takes_some_of_its_claim_itself(mode, capacity, image):
     found = Claim(name="c", uid="c", volume_mode=mode, requested_bytes=10, capacity_bytes=capacity)
     assert found.image_bytes == image
+
+
+@pytest.mark.parametrize(
+    ("phase", "under_way"),
+    [
+        (None, False),
+        ("Associating", True),
+        ("InProgress", True),
+        ("Unmounting", True),
+        ("Dissociating", True),
+        ("Completed", False),
+        ("Failed", False),
+    ],
+)
+def test_a_memory_dump_is_under_way_until_it_is_over(phase, under_way):
+    raw = machine()
+    if phase:
+        raw.setdefault("status", {})["memoryDumpRequest"] = {"claimName": "dump", "phase": phase}
+    assert facts.machine(raw, "data").memory_dump is under_way
+
+
+def test_the_claims_of_the_other_volumes_are_seen():
+    assert facts.machine(machine(), "data").others == (("root", "root-claim"),)
+    assert facts.instance(instance(), "data").others == (("root", "root-claim"),)

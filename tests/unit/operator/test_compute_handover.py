@@ -135,3 +135,13 @@ def test_a_late_handover_changes_nothing(change):
     change(late)
     with pytest.raises((AssertionError, KeyError)):
         applied(late, patch)
+
+
+def test_a_data_volume_that_can_be_unplugged_still_can():
+    """KubeVirt's ``removevolume`` refuses a volume that is not said to be hotpluggable."""
+    old = {"name": "data", "dataVolume": {"name": "old", "hotpluggable": True}}
+    claim_of_it = {"claimName": "new", "hotpluggable": True}
+    assert handover._on_claim(old, "new") == {
+        "name": "data",
+        "persistentVolumeClaim": claim_of_it,
+    }

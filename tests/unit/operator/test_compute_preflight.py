@@ -52,6 +52,17 @@ REFUSED = {
     "volume without a claim": (found(machine={"claim": None}), "VolumeNotOnClaim", "data"),
     "snapshot": (found(machine={"snapshot": "s1"}), "SnapshotInProgress", "s1"),
     "restore": (found(machine={"restore": "r1"}), "RestoreInProgress", "r1"),
+    "memory dump": (found(machine={"memory_dump": True}), "MemoryDumpInProgress", "vm"),
+    "another volume is to have another claim": (
+        found(machine={"others": (("logs", "b"),)}, instance={"others": (("logs", "a"),)}),
+        "RestartRequired",
+        "logs",
+    ),
+    "a guest that has ended, and its instance is kept": (
+        found(instance={"phase": "Succeeded"}),
+        "InstanceNotRunning",
+        "kubectl delete vmi",
+    ),
     "restart asked for": (found(machine={"state_change": True}), "StateChangeInProgress", "vm"),
     "restart required": (found(machine={"restart_required": True}), "RestartRequired", "restart"),
     "starting": (found(instance={"phase": "Scheduled"}), "InstanceNotRunning", "Scheduled"),
