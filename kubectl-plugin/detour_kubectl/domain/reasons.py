@@ -53,6 +53,7 @@ TRANSIENT: Final = frozenset(
         "InstancePaused",
         "LauncherNotFound",
         "LiveMigrationInProgress",
+        "MemoryDumpInProgress",
         "RestoreInProgress",
         "SnapshotInProgress",
         "StateChangeInProgress",
