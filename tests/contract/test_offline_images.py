@@ -2,7 +2,9 @@
 
 import dataclasses
 import os
+import pickle
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from detour_agent.adapters.processes import start_time
 from detour_agent.domain.ports import ImageFile, OfflineMerge, OverlayImage, Process
 from detour_agent.errors import StepFailed, Unreachable
 from detour_crds.attachment_switch import Identity
+from detour_crds.names import QEMU_UID
 
 UID = "11112222-3333"
 NAME = "overlay-11112222-1-1.qcow2"
@@ -266,3 +269,47 @@ def test_so_it_is_where_two_images_are_compared(forged):
     with (other / "disk.img").open("r+b") as image:
         image.write(b"\0")
     assert not offline.identical(merge)
+
+
+SQUASHED = """
+import pickle, sys
+from detour_agent.adapters.images import OverlayFiles
+from detour_agent.adapters.offline_images import OfflineImages
+
+state, merge = pickle.loads(sys.stdin.buffer.read())
+offline = OfflineImages(OverlayFiles(state))
+assert not offline.equal(merge)
+offline.merge(merge)
+assert offline.equal(merge)
+"""
+
+
+def test_where_root_is_nobody_the_guest_s_user_merges(place):
+    """As on NFS with root_squash: root may not open what the guest's user may."""
+    folder, overlays = place
+    image = folder / "claim" / "disk.img"
+    os.chown(image, QEMU_UID, QEMU_UID)
+    image.chmod(0o660)
+    (overlays.folder(UID) / NAME).chmod(0o666)  # on the node itself root is root
+    merge = merge_onto(folder / "claim")
+    nobody = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--"]
+    with subprocess.Popen(["sleep", "1000"]) as finisher:
+        try:
+            seen = Process(finisher.pid, start_time(Path(f"/proc/{finisher.pid}")))
+            given = pickle.dumps((folder / "state", dataclasses.replace(merge, finisher=seen)))
+            subprocess.run([*nobody, sys.executable, "-c", SQUASHED], input=given, check=True)
+        finally:
+            finisher.kill()
+    assert image.read_bytes() == expected()
+
+
+def test_what_nobody_may_open_is_not_merged(place):
+    folder, _ = place
+    (folder / "claim" / "disk.img").chmod(0o600)
+    nobody = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--"]
+    os.chown(folder / "claim" / "disk.img", 1, 1)
+    given = pickle.dumps((folder / "state", merge_onto(folder / "claim")))
+    done = subprocess.run(
+        [*nobody, sys.executable, "-c", SQUASHED], input=given, capture_output=True, check=False
+    )
+    assert b"ImageUnreadable" in done.stderr

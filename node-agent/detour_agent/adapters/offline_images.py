@@ -20,12 +20,18 @@ from detour_agent.adapters.process import lines, run
 from detour_agent.adapters.processes import identity_of
 from detour_agent.domain.ports import OfflineMerge
 from detour_agent.errors import StepFailed, Unreachable
+from detour_agent.privileged.syscalls import files_as
 from detour_crds import json_text
-from detour_crds.names import IMAGE_NAME
+from detour_crds.names import IMAGE_NAME, QEMU_UID
 
 MERGE_SECONDS = 24 * 3600.0
 """A merge ends by itself; this is for a child that hangs."""
 CHUNK_BYTES = 1 << 20
+AS_QEMU = (
+    *("setpriv", f"--reuid={QEMU_UID}", f"--regid={QEMU_UID}", "--clear-groups"),
+    # A child that becomes another user has lost this.
+    *("--pdeathsig", "KILL", "--"),
+)
 SAME, DIFFERENT = 0, 1
 """``qemu-img compare``'s exit codes."""
 
@@ -49,7 +55,8 @@ class OfflineImages:
         with self._overlay_of(merge) as overlay:
             try:
                 with _opened(merge) as image:
-                    return all(_same(found, overlay, image) for found in _allocated(overlay))
+                    ranges = _allocated(overlay)
+                    return all(_same(found, overlay, image.descriptor) for found in ranges)
             except OSError as error:
                 raise Unreachable("ImageUnreadable", str(error)) from error
 
@@ -61,12 +68,13 @@ class OfflineImages:
         with self._overlay_of(merge) as overlay:
             try:
                 with _opened(merge) as image:
+                    over = _over(overlay, image.descriptor, merge.block)
                     done = run(
-                        ["qemu-img", "commit", "-q", "-d", _over(overlay, image, merge.block)],
+                        [*image.user, "qemu-img", "commit", "-q", "-d", over],
                         timeout_seconds=MERGE_SECONDS,
-                        descriptors=[overlay, image],
+                        descriptors=[overlay, image.descriptor],
                     )
-                    os.fsync(image)
+                    os.fsync(image.descriptor)
             except OSError as error:
                 raise StepFailed("MergeFailed", str(error)) from error
         if done.exit_code != 0:
@@ -79,11 +87,12 @@ class OfflineImages:
         source = dataclasses.replace(merge, path=merge.source_path, image=merge.source_image)
         try:
             with _opened(source) as one, _opened(merge) as other:
-                disks = [_disk(found, merge) for found in (one, other)]
+                both = [one.descriptor, other.descriptor]
+                disks = [_disk(found, merge) for found in both]
                 done = run(
-                    ["qemu-img", "compare", "-q", "-U", *disks],
+                    [*(one.user or other.user), "qemu-img", "compare", "-q", "-U", *disks],
                     timeout_seconds=MERGE_SECONDS,
-                    descriptors=[one, other],
+                    descriptors=both,
                 )
         except OSError as error:
             raise Unreachable("ImageUnreadable", str(error)) from error
@@ -192,8 +201,16 @@ def _same(found: dict[str, Any], overlay: int, image: int) -> bool:
     return True
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Image:
+    """An open image, and the words before a command that opens it once more."""
+
+    descriptor: int
+    user: tuple[str, ...] = ()
+
+
 @contextmanager
-def _opened(merge: OfflineMerge) -> Iterator[int]:
+def _opened(merge: OfflineMerge) -> Iterator[_Image]:
     """The image that was looked at, open for reading and writing."""
     path = merge.path if merge.block else f"{merge.path}/{IMAGE_NAME}"
     place, _, name = path.rpartition("/")
@@ -203,10 +220,20 @@ def _opened(merge: OfflineMerge) -> Iterator[int]:
         if identity_of(os.fstat(seen)) != merge.image.identity:
             raise Unreachable("ImageChanged", f"another image is in {merge.path} now")
         # To open some devices is to do something: only what is known is opened for use.
-        image = os.open(f"/proc/self/fd/{seen}", os.O_RDWR | os.O_CLOEXEC)
+        image = _open_known(seen)
     finally:
         os.close(seen)
     try:
         yield image
     finally:
-        os.close(image)
+        os.close(image.descriptor)
+
+
+def _open_known(seen: int) -> _Image:
+    """As root; as the guest's user where a server has root be nobody (``root_squash``)."""
+    path, flags = f"/proc/self/fd/{seen}", os.O_RDWR | os.O_CLOEXEC
+    try:
+        return _Image(os.open(path, flags))
+    except PermissionError:
+        with files_as(QEMU_UID):
+            return _Image(os.open(path, flags), AS_QEMU)

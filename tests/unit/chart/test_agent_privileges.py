@@ -22,6 +22,8 @@ CALLS = {
     "os.seteuid": {"SETUID"},
     "os.setegid": {"SETGID"},
     "os.setgroups": {"SETGID"},
+    "_C.setfsuid": {"SETUID"},
+    "_C.setfsgid": {"SETGID"},
 }
 NAMESPACES = {"CLONE_NEWNS": {"SYS_ADMIN", "SYS_CHROOT"}, "CLONE_NEWCGROUP": {"SYS_ADMIN"}}
 """setns(2), by what is entered."""
