@@ -10,7 +10,7 @@ from typing import Any
 from detour_crds import json_text, names
 from detour_crds.volume_migration import Verify
 from detour_operator.adapters.client import Api, Json
-from detour_operator.adapters.resources import JOBS, PODS
+from detour_operator.adapters.resources import EVENTS, JOBS, PODS
 from detour_operator.adapters.virtual_machines import Placement
 
 COPIER = "copier"
@@ -114,6 +114,17 @@ def delete(api: Api, namespace: str, name: str, uid: str) -> None:
         Conflict: the Job of that name is another one.
     """
     api.delete(JOBS, namespace, name, uid=uid, propagation="Background")
+
+
+def last_trouble(api: Api, namespace: str, uid: str) -> str | None:
+    """The last warning about a pod or a Job, None if there is none.
+
+    That a volume cannot be mounted, or that a quota has a Job make no pods, is told by events
+    alone.
+    """
+    found = api.list(EVENTS, namespace, field_selector=f"involvedObject.uid={uid},type=Warning")
+    last = max(found, key=lambda event: str(event.get("lastTimestamp") or ""), default=None)
+    return None if last is None else f"{last.get('reason')}: {last.get('message')}"
 
 
 def last_words(api: Api, namespace: str, pod: str) -> list[dict[str, Any]]:

@@ -197,7 +197,7 @@ def _from_job(seen: Observation, switch: SeenSwitch, job: SeenJob) -> Decision:
             return copy_gave_up(reason, message)
         return fallback.give_up(seen, reason, message)
     if not job.finished or not all(copier.ended for copier in seen.copiers):
-        waiting = next((copier.waiting for copier in seen.copiers if copier.waiting), "")
+        waiting = next((copier.waiting for copier in seen.copiers if copier.waiting), job.waiting)
         if _is_stuck(seen, waiting):
             limit = f"the copy has not got on for {seen.copy_limit_seconds:g} seconds"
             message = f"{limit}: {waiting}" if waiting else limit

@@ -25,6 +25,7 @@ from detour_operator.adapters.client import Api, Json
 from detour_operator.adapters.migrations import FoundMigration
 from detour_operator.errors import Unreachable
 from detour_operator.reconcile.objects import Meta
+from detour_operator.reconcile.times import is_over
 from detour_operator.settings import Limits
 from detour_operator.storage_side import (
     by_storage,
@@ -45,6 +46,8 @@ from detour_operator.storage_side.observation import (
 )
 
 PROGRESS_SECONDS = 5.0
+STARTING_SECONDS = 15.0
+"""So long a pod may take to start before its events are read: some warn where nothing is wrong."""
 LOOKS_AT_DESTINATION = (CopyMethod.EXTERNAL, CopyMethod.HYPERVISOR)
 ENDS = (Position.DESTINATION, Position.SOURCE)
 
@@ -101,7 +104,32 @@ def gather(api: Api, found: FoundMigration, progress: Progress, limits: Limits) 
         external_limit_seconds=limits.external,
         namespace_ends=namespaces.is_ending(api, namespace),
     )
-    return hypervisor.with_progress(_made_by_others(api, looked))
+    return hypervisor.with_progress(_made_by_others(api, _with_trouble(api, looked)))
+
+
+def _with_trouble(api: Api, seen: Observation) -> Observation:
+    """With why a copier does not start, which its own status may not say."""
+    namespace = seen.meta.namespace
+
+    def trouble(uid: str, created: str | None) -> str:
+        if not is_over(created, seen.now, STARTING_SECONDS):
+            return ""
+        told = jobs.last_trouble(api, namespace, uid)
+        return f"the copier waits: {told}" if told else ""
+
+    copiers = tuple(
+        dataclasses.replace(copier, waiting=trouble(copier.uid, copier.created))
+        if copier.pending and not copier.waiting
+        else copier
+        for copier in seen.copiers
+    )
+    without = tuple(
+        job
+        if copiers or job.suspended or job.finished or job.deleting
+        else dataclasses.replace(job, waiting=trouble(job.uid, job.created))
+        for job in seen.jobs
+    )
+    return dataclasses.replace(seen, copiers=copiers, jobs=without)
 
 
 def _made_by_others(api: Api, seen: Observation) -> Observation:

@@ -174,7 +174,7 @@ class SeenJob:
     """A copy Job as its own conditions say; ``finished`` whether it went well or not.
 
     ``verify``: how it compares what is copied; it is not complete before it has. ``looks``: it
-    copies nothing and sees that the destination is empty.
+    copies nothing and sees that the destination is empty. ``waiting``: why it has no pod.
     """
 
     name: str
@@ -191,6 +191,7 @@ class SeenJob:
     verify: str = Verify.NONE
     created: str | None = None
     looks: bool = False
+    waiting: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,10 +218,14 @@ class SeenCopier:
     """A copier's pod; ``ended`` only once all its containers have.
 
     ``shared_blocks``: it had the file system share the source's blocks and copied none.
+    ``pending``: its containers have not started; ``waiting`` says what for, where that is known.
     """
 
     name: str
     ended: bool
+    uid: str = ""
+    created: str | None = None
+    pending: bool = False
     result_reason: str = ""
     result_message: str = ""
     result_bytes: int | None = None

@@ -168,6 +168,9 @@ def copier(raw: Raw) -> SeenCopier:
         name=raw["metadata"]["name"],
         # Unknown is a phase too, of a pod whose node is away: its copier may live.
         ended=status.get("phase") in ("Succeeded", "Failed"),
+        uid=raw["metadata"].get("uid", ""),
+        created=raw["metadata"].get("creationTimestamp"),
+        pending=status.get("phase") == "Pending",
         result_reason=str(result.get("reason", "")),
         result_message=str(result.get("message", "")),
         result_bytes=_whole(result.get("bytesTotal")),

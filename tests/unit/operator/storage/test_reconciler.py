@@ -525,6 +525,57 @@ def test_what_may_not_be_made_while_the_source_is_frozen_is_given_up(offering):
     assert ask[2][1] == {"op": "replace", "path": "/spec/position", "value": "Source"}
 
 
+def copying_job(cluster):
+    """A Job that was started a while ago."""
+    cluster.objects[MIGRATION]["spec"]["copy"] = {"method": "HostAssisted"}
+    while SWITCH not in cluster.objects:
+        pass_until_it_writes(cluster)
+    freeze(cluster)
+    while JOB not in cluster.objects:
+        pass_until_it_writes(cluster)
+    job = cluster.objects[JOB]
+    job["spec"]["suspend"] = False
+    job["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z"
+    return job
+
+
+def warn(cluster, uid, **event):
+    cluster.objects[f"{NAMESPACE}/events/{uid}"] = {
+        "metadata": {"name": uid},
+        "involvedObject": {"uid": uid},
+        "type": "Warning",
+        "lastTimestamp": "2099-01-01T00:00:00Z",  # events are not chosen here
+        **event,
+    }
+
+
+@pytest.mark.parametrize("of", ["pod", "Job"])
+def test_why_a_copier_does_not_start_is_told_by_events_alone(offering, of):
+    job = copying_job(offering)
+    uid = job["metadata"]["uid"]
+    if of == "pod":
+        uid = "pod"
+        offering.objects[f"{NAMESPACE}/pods/copy"] = {
+            "metadata": {
+                "name": "copy", "uid": uid, "labels": job["metadata"]["labels"],
+                "creationTimestamp": "2026-01-01T00:00:00Z",
+            },
+            "status": {"phase": "Pending"},
+        }  # fmt: skip
+    warn(offering, uid, reason="FailedMount", message="already mounted elsewhere")
+    StorageSide(offering.side._api, SETTINGS).reconcile("ns", "m")
+    told = "the copier waits: FailedMount: already mounted elsewhere"
+    assert told in told_of(offering, "Reconciling")["message"]
+
+
+def test_one_that_has_just_been_made_may_have_warned_for_nothing(offering):
+    job = copying_job(offering)
+    del job["metadata"]["creationTimestamp"]
+    warn(offering, job["metadata"]["uid"], reason="FailedMount", message="not yet")
+    StorageSide(offering.side._api, SETTINGS).reconcile("ns", "m")
+    assert "FailedMount" not in told_of(offering, "Reconciling")["message"]
+
+
 def test_what_may_not_be_made_before_that_is_told_and_tried_again(cluster, offering):
     offering.refuses = {f"{GROUP}/attachmentswitches"}
     for _ in range(2):
