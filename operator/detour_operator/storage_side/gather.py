@@ -23,7 +23,7 @@ from detour_operator.adapters import (
 )
 from detour_operator.adapters.client import Api, Json
 from detour_operator.adapters.migrations import FoundMigration
-from detour_operator.errors import Unreachable
+from detour_operator.errors import Refused, Unreachable
 from detour_operator.reconcile.objects import Meta
 from detour_operator.reconcile.times import is_over
 from detour_operator.settings import Limits
@@ -67,8 +67,10 @@ class Progress:
             return None
         try:
             return reading.progress(jobs.last_words(self._api, namespace, pod))
-        except Unreachable:
-            return None  # kubelet may be slow to answer; nothing depends on the progress
+        except (Unreachable, Refused):
+            # kubelet may be slow to answer, and refuses while a container is being made; nothing
+            # depends on the progress.
+            return None
 
     def _is_due(self, namespace: str, pod: str) -> bool:
         """Whether it may be read now; if so, it is not due again for a while."""
@@ -175,7 +177,7 @@ def _switch(api: Api, found: FoundMigration) -> SeenSwitch | None:
 def _progress(
     progress: Progress, namespace: str, copiers: tuple[SeenCopier, ...]
 ) -> CopierProgress | None:
-    running = [copier for copier in copiers if not copier.ended and not copier.waiting]
+    running = [copier for copier in copiers if not (copier.ended or copier.pending)]
     return progress.read(namespace, running[-1].name) if running else None
 
 

@@ -6,7 +6,7 @@ import threading
 from typing_extensions import override
 
 from detour_operator.storage_side.gather import PROGRESS_SECONDS, Progress
-from unit.operator.api_server import serving
+from unit.operator.api_server import serving, status
 
 WORD = json.dumps({"bytesDone": 1, "bytesTotal": 2, "bytesPerSecond": 1})
 HELD_UP_SECONDS = 0.3
@@ -27,6 +27,13 @@ def test_a_log_is_read_at_most_every_few_seconds():
         assert progress.read("ns", "pod").bytes_done == 1
         assert progress.read("ns", "pod") is None
         assert progress.read("ns", "pod").bytes_done == 1
+
+
+def test_a_container_that_is_being_made_has_said_nothing_yet():
+    """kubelet refuses: its log cannot be read. No pass fails for that."""
+    refused = status(400, "BadRequest", "container is waiting to start: ContainerCreating")
+    with serving(lambda _: refused) as server:
+        assert reader(server.api(), 0.0).read("ns", "pod") is None
 
 
 class Interrupted(float):
