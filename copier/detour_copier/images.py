@@ -68,24 +68,11 @@ def prepare_destination(path: Path, size: int) -> None:
             raise CopyError("DestinationNotAnImage", f"{path} is not a regular file", final=True)
         if found.st_uid == os.geteuid():
             os.fchmod(descriptor, MODE)  # the umask does not decide
-        _see_room(path, descriptor, size)
         os.ftruncate(descriptor, size)
     except OSError as error:
         raise not_written(path, error) from error
     finally:
         os.close(descriptor)
-
-
-def _see_room(path: Path, descriptor: int, size: int) -> None:
-    """See that the file system can hold the whole image once the guest has written all of it.
-
-    By all that it has, not by what is free now: volumes of one pool share that.
-    """
-    volume = os.fstatvfs(descriptor)
-    room = volume.f_blocks * volume.f_frsize
-    if room < size:
-        message = f"the file system of {path} has {room} bytes, the guest's disk {size}"
-        raise CopyError("DestinationTooSmall", message, final=True)
 
 
 def make_durable(path: Path, size: int) -> None:
