@@ -56,11 +56,13 @@ def _lead(api: client.Api, chosen: settings.Settings) -> None:
         {
             triggers.MIGRATION: storage_side.reconciler(api, chosen),
             triggers.SWITCH: compute_side.reconciler(api, chosen),
+            triggers.HOLDERS: compute_side.LeftHolders(api),
         },
     )
     watches.wait_for_kinds(api, chosen.namespace)
     workers.start(WORKERS)
     watches.start(api, queue)
+    triggers.begin(queue)
     lifecycle.run(queue)
     if not workers.stop(FINISH_SECONDS):
         log.warning("A pass was still under way; the next operator looks again")

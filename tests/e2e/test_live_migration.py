@@ -103,3 +103,29 @@ def test_guest_never_runs_on_stale_data(cluster, kube, machines, migrate, lock, 
     machine.stop()
     verdict = machine.verify("m")
     assert verdict.passed, verdict.text
+
+
+@pytest.mark.e2e
+def test_a_live_migration_after_the_move_leaves_no_holder(cluster, kube, machines, migrate):
+    """KubeVirt keeps the launcher that it came from, completed."""
+    if cluster.shared_class is None or len(cluster.nodes) < 2:
+        pytest.skip("needs two nodes and a storage class that both can write")
+    machine = machines()
+    machine.create(cluster.shared_class, SIZE, access_modes=("ReadWriteMany",))
+    machine.wait_until_running()
+    migration = migrate(
+        "m", machine.name, {"claimTemplate": {"storageClassName": cluster.shared_class}}
+    )
+    assert migration.wait_for_end()["status"] == "True", migration.story()
+    launcher = machine.launcher()["metadata"]["name"]
+    assert live_migrate(kube, machine) == "Succeeded"
+    wait_for("the holder to go", lambda: not holders(kube, machine.namespace), seconds=240)
+    kept = kube.get("pods", launcher, machine.namespace)
+    assert kept is None or kept["status"]["phase"] == "Succeeded"
+    assert machine.instance_claim() == "m"
+    machine.wait_for_writes()
+
+
+def holders(kube, namespace):
+    labels = ((pod["metadata"].get("labels") or {}) for pod in kube.list("pods", namespace))
+    return [found for found in labels if found.get("detour.dev/component") == "holder"]

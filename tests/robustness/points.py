@@ -32,6 +32,7 @@ def operator() -> tuple[str, ...]:
     own = [name for name in _fields(AttachmentSwitchStatus) if name in OWNED]
     mine = [name for name in _fields(Compute) if name != "order"]
     named += [f"storage.record.{field}" for field in _fields(VolumeMigrationStatus)]
+    named.append("compute.DeleteLeftHolder")
     return (*named, *(f"compute.record.{field}" for field in [*own, *mine, *orders]))
 
 
@@ -137,6 +138,7 @@ ELSEWHERE = {
         "where the machine has a strategy of KubeVirt's",
     ),
     "compute.TakeMarkOff": "where a disk goes back onto its old claim",
+    "compute.DeleteLeftHolder": "where a moved machine is live-migrated",
     "compute.DeleteLauncher": "where a lost node's pod stays",
     "compute.record.lostNode": "where a node is lost",
     "compute.record.seLinuxLevel": "on nodes with SELinux",

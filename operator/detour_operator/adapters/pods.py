@@ -8,6 +8,7 @@ from detour_operator.adapters.client import Api, Json
 from detour_operator.adapters.resources import PODS
 
 CREATED_BY_LABEL = "kubevirt.io/created-by"
+LAUNCHER_SELECTOR = "kubevirt.io=virt-launcher"
 FINAL_PHASES = ("Succeeded", "Failed")
 
 
@@ -29,6 +30,21 @@ def launcher_of(api: Api, instance: Mapping[str, Any]) -> Json | None:
 def get(api: Api, namespace: str, name: str) -> Json | None:
     """The pod of that name, or None if there is none."""
     return api.get(PODS, namespace, name)
+
+
+def launchers_that_ended(api: Api) -> list[Json]:
+    """The launcher pods, in all namespaces, all of whose containers have ended well.
+
+    Failed may be somebody's verdict on a lost node, and QEMU alive there.
+    """
+    return api.list(
+        PODS, None, label_selector=LAUNCHER_SELECTOR, field_selector="status.phase=Succeeded"
+    )
+
+
+def of_component(api: Api, component: str) -> list[Json]:
+    """Detour's pods of that kind, in all namespaces."""
+    return api.list(PODS, None, label_selector=f"{COMPONENT_LABEL}={component}")
 
 
 def create(api: Api, namespace: str, manifest: Mapping[str, Any]) -> None:

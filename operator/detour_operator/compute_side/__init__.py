@@ -5,6 +5,7 @@ logging. ``gather`` looks, ``apply`` acts, ``passes`` puts one pass together. Th
 that docstrings cite ("row L13", "recovery rule R5") stand in docs/states.md.
 """
 
+from detour_operator.compute_side.left_holders import LeftHolders
 from detour_operator.compute_side.passes import reconciler
 
-__all__ = ["reconciler"]
+__all__ = ["LeftHolders", "reconciler"]

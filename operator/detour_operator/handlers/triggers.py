@@ -9,6 +9,8 @@ from detour_operator.reconcile.queue import Key, Queue
 
 MIGRATION = "VolumeMigration"
 SWITCH = "AttachmentSwitch"
+HOLDERS = "Holders"
+"""All of the cluster's, looked at together: nothing tells of a launcher that has ended."""
 
 
 def register(registry: kopf.OperatorRegistry, queue: Queue) -> None:
@@ -28,6 +30,11 @@ def register(registry: kopf.OperatorRegistry, queue: Queue) -> None:
         (names.ATTACHMENT_SWITCHES, switch_changed),
     ):
         kopf.on.event(names.GROUP, names.VERSION, plural, registry=registry)(changed)
+
+
+def begin(queue: Queue) -> None:
+    """Have what no event tells of reconciled for the first time."""
+    queue.add(Key(HOLDERS, "", ""))
 
 
 def _key(kind: str, meta: kopf.Meta) -> Key:

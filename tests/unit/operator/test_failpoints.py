@@ -16,7 +16,11 @@ from robustness import points
 
 SOURCES = pathlib.Path(stored.__file__).parents[1]
 CHANGES = {"create", "merge_patch", "json_patch", "delete"}
-WITH_POINTS = {"storage_side/apply.py", "compute_side/apply.py"}
+WITH_POINTS = {
+    "storage_side/apply.py",
+    "compute_side/apply.py",
+    "compute_side/left_holders.py",
+}
 # They record what was decided: the points are in the function itself.
 RECORDS = {"stored.patch_status", "migrations.publish"}
 WITHOUT = {
