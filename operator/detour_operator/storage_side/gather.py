@@ -116,7 +116,10 @@ def _with_trouble(api: Api, seen: Observation) -> Observation:
     def trouble(uid: str, created: str | None) -> str:
         if not is_over(created, seen.now, STARTING_SECONDS):
             return ""
-        told = jobs.last_trouble(api, namespace, uid)
+        try:
+            told = jobs.last_trouble(api, namespace, uid)
+        except (Unreachable, Refused):
+            return ""  # words rest on it, and how long one that is not heard of is given
         return f"the copier waits: {told}" if told else ""
 
     copiers = tuple(

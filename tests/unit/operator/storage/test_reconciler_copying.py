@@ -146,6 +146,13 @@ def test_why_a_copier_does_not_start_is_told_by_events_alone(offering, of):
     assert told in told_of(offering, "Reconciling")["message"]
 
 
+def test_no_pass_fails_for_events_that_cannot_be_read(offering):
+    """Only words rest on them, and the longer limit of a copier that is not heard of."""
+    copying_job(offering)
+    offering.away.add(f"{NAMESPACE}/events")
+    StorageSide(offering.side._api, SETTINGS).reconcile("ns", "m")
+
+
 def test_one_that_has_just_been_made_may_have_warned_for_nothing(offering):
     job = copying_job(offering)
     del job["metadata"]["creationTimestamp"]
