@@ -55,7 +55,7 @@ packages:
 # These ask an API server, Helm, a Go program and the CRDs, and these see to the tests' own machinery:
 # `make lint` runs them.
 CHECKED := $(addprefix tests/unit/,crds chart gitops vendor kubectl_api fuzz_api)
-MACHINERY := $(addprefix tests/unit/,bench cluster fuzz kubevirt robustness workflows)
+MACHINERY := $(addprefix tests/unit/,bench cluster fuzz harness kubevirt robustness workflows)
 
 .PHONY: unit
 unit: $(VENV)/ready packages ## Run the tests that need neither root nor a cluster (20 s on two idle cores; those that enumerate: make model)

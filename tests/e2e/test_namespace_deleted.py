@@ -28,6 +28,7 @@ def of_switch(migration):
 
 def overlays(cluster, where):
     try:
+        leftovers.assert_recorded(cluster, *where)
         return leftovers.overlays(cluster, *where)
     except UnsupportedError as error:
         pytest.skip(f"the namespace has gone; to look for the overlay: {error}")

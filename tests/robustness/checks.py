@@ -5,8 +5,7 @@ from collections.abc import Callable
 
 from guest import manifest
 from harness import attempts, leftovers
-from harness.facts import Facts
-from harness.kube import Kube, KubectlError, Object, TimedOutError, wait_for
+from harness.kube import Kube, TimedOutError, wait_for
 from robustness.moves import RUNNING_SECONDS
 from robustness.outcome import End, Outcome
 from robustness.plan import Kind
@@ -17,7 +16,6 @@ TIDY_SECONDS = 120
 COMPONENTS = ("copier", "holder", "finisher")
 STAT = ("stat", "-c", "%i %y", manifest.VERIFIER_IMAGE_FILE)
 SHOWN = 300
-NODES = '{"execute": "query-named-block-nodes", "arguments": {"flat": true}}'
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,18 +121,7 @@ def _locked(scene: Scene) -> list[str]:
 
 
 def _in_launcher(scene: Scene) -> list[str]:
-    return _within("in the launcher", lambda: _of_launcher(scene))
-
-
-def _of_launcher(scene: Scene) -> list[str]:
-    facts = Facts(scene.kube, scene.machine)
-    try:
-        listed = scene.machine.in_launcher("ls", "/var/run/kubevirt-private", "/dev").split()
-        nodes = facts.virsh("qemu-monitor-command", facts.domain, NODES)
-    except KubectlError as error:
-        return [str(error)]
-    found = [f"file {name}" for name in listed if name.startswith("detour-")]
-    return [*found, *(["a block node in QEMU"] if "detour-" in nodes else [])]
+    return _within("left behind", lambda: leftovers.in_launcher(scene.machine))
 
 
 def _left(scene: Scene, uids: list[str]) -> list[str]:
@@ -142,14 +129,14 @@ def _left(scene: Scene, uids: list[str]) -> list[str]:
     found = []
     for component in COMPONENTS:
         selector = f"detour.dev/component={component}"
-        found += _names("pods", kube.list("pods", namespace, selector))
-        found += _names("jobs", kube.list("jobs", namespace, selector))
+        found += leftovers.names("pod", kube.list("pods", namespace, selector))
+        found += leftovers.names("job", kube.list("jobs", namespace, selector))
     overlay = "detour.dev/component=overlay"
-    found += _names("claims", kube.list("persistentvolumeclaims", namespace, overlay))
+    found += leftovers.names("claim", kube.list("persistentvolumeclaims", namespace, overlay))
     budgets = kube.list("poddisruptionbudgets", namespace, "detour.dev/component=budget")
-    found += _names("budgets", budgets)
+    found += leftovers.names("budget", budgets)
     if scene.target.provider.classes.csi:
-        found += _names("snapshots", kube.list("volumesnapshots", namespace))
+        found += leftovers.names("snapshot", kube.list("volumesnapshots", namespace))
     for node in scene.target.nodes:
         for uid in uids:
             found += [
@@ -160,10 +147,6 @@ def _left(scene: Scene, uids: list[str]) -> list[str]:
             mounts = scene.on_node(node, "cat", "/proc/self/mountinfo")
             found += [f"a mount of {uid} on {node}"] if uid in mounts else []
     return found
-
-
-def _names(kind: str, items: list[Object]) -> list[str]:
-    return [f"{kind}/{item['metadata']['name']}" for item in items]
 
 
 def frozen(scene: Scene) -> str:

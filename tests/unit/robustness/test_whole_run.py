@@ -221,7 +221,7 @@ CLAIMS = {"data": "m", "second": "m-second"}
         ({"whole": False}, "writes are missing on m: the verdict"),
         ({"restarted": True}, "the guest was restarted"),
         ({"stat": "17 2026-01-02 00:00:00.0 +0000"}, "the frozen source vm-source was written to"),
-        ({"left": [{"of": "jobs", "metadata": {"name": "copy"}}]}, "left behind: jobs/copy"),
+        ({"left": [{"of": "jobs", "metadata": {"name": "copy"}}]}, "left behind: job copy"),
         ({"cancelled": True}, "it was cancelled, and nobody had asked for that"),
     ],
 )
