@@ -5,7 +5,7 @@ import sys
 import time
 
 from demo import report
-from harness import cluster
+from harness import cluster, moved
 from harness.kube import wait_for
 from harness.machine import Machine, Verdict
 from harness.migration import Migration, Object, Timeline, manifest
@@ -83,6 +83,7 @@ def main() -> int:
     """0 if everything is as it should be."""
     target = cluster.current()
     machine = prepare(target)
+    before = moved.before(target, machine)
     time.sleep(8)  # the quiet period that pauses are compared with
     say(f"kubectl apply: VolumeMigration {MOVE} to class {target.destination_class}")
     destination = {"claimTemplate": {"storageClassName": target.destination_class}}
@@ -93,11 +94,13 @@ def main() -> int:
         print(migration.story())
         return 1
     machine.wait_for_writes(300)
+    amiss = moved.faults(target, machine, migration, before)
     say("stop the VM and check every sector of the destination against the guest's log")
     verdicts = {"verdict after the move": check(machine, MOVE)}
     say("start it again, let it write, and check once more")
     machine.start()
-    on_destination = machine.instance_claim() == MOVE
+    if machine.instance_claim() != MOVE:
+        amiss.append(f"the VM started on {machine.instance_claim()}")
     machine.wait_for_writes(300)
     verdicts["verdict after the restart"] = check(machine, MOVE)
     machine.log.stop()
@@ -109,7 +112,9 @@ def main() -> int:
     for verdict in verdicts.values():
         if not verdict.passed:
             print(verdict.text)
-    return 0 if on_destination and all(item.passed for item in verdicts.values()) else 1
+    for fault in amiss:
+        print(f"  amiss: {fault}")
+    return 0 if not amiss and all(item.passed for item in verdicts.values()) else 1
 
 
 BEGAN = time.monotonic()
