@@ -4,17 +4,22 @@ With the lock in force none is admitted (test_lock_denials.py). What protects th
 order of the handover: KubeVirt fails the migration, or it lands on the right image.
 """
 
+import contextlib
 import json
 
 import pytest
 
-from harness.kube import wait_for
+from harness import halting
+from harness.kube import KubectlError, wait_for
 
 SIZE = "128Mi"
 BINDINGS = ("detour-lock-live-migrations", "detour-lock-claim-users")
 """What refuses a live migration, and the pod on the other node that it would need."""
 KIND = "validatingadmissionpolicybindings"
-ORDERS = ("Overlay", "Mirrored", "Destination")
+ENDS = {"Overlay": "Failed", "Mirrored": "Failed", "Destination": "Succeeded"}
+"""How KubeVirt's migration ends, by the order that it meets: libvirt migrates no image without
+storage that both nodes share, as the overlay is, and no disk with a block job. After the pivot
+there is neither, and the instance names the destination."""
 
 
 @pytest.fixture
@@ -60,8 +65,6 @@ def live_migrate(kube, machine):
 
 
 def _try(attempt):
-    from harness.kube import KubectlError
-
     try:
         return attempt()
     except KubectlError as error:
@@ -69,9 +72,27 @@ def _try(attempt):
         return None
 
 
+@contextlib.contextmanager
+def halted(kube, migration, order):
+    """Has a copied move be at an order, and stay there until the end."""
+    if order == "Overlay":
+        yield  # for as long as it is held
+        return
+    let_go = {"spec": {"hold": False}}
+    if order == "Destination":
+        kube.patch("volumemigrations", migration.name, migration.namespace, let_go)
+        halting.wait_for_state(migration, order, "Waiting")
+        yield  # until the manifest names the destination
+        return
+    with halting.before(kube, migration, "Destination"):
+        kube.patch("volumemigrations", migration.name, migration.namespace, let_go)
+        halting.wait_for_state(migration, order, "Instance")
+        yield
+
+
 @pytest.mark.alone
 @pytest.mark.e2e
-@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("order", ENDS)
 def test_guest_never_runs_on_stale_data(cluster, kube, machines, migrate, lock, order):
     if cluster.shared_class is None or len(cluster.nodes) < 2:
         pytest.skip("needs two nodes and a storage class that both can write")
@@ -80,24 +101,22 @@ def test_guest_never_runs_on_stale_data(cluster, kube, machines, migrate, lock, 
     machine.wait_until_running()
     machine.wait_for_writes()
     destination = {"claimTemplate": {"storageClassName": cluster.shared_class}}
-    migration = migrate("m", machine.name, destination, hold=order == "Overlay")
+    handover = "WaitForDeclared" if order == "Destination" else "Patch"
+    migration = migrate("m", machine.name, destination, hold=True, handover=handover)
+    migration.wait_for_condition("Copied")
+    machine.wait_for_writes()
+    with halted(kube, migration, order):
+        lock.take_away()
+        ended = live_migrate(kube, machine)
+        lock.put_back()
+        assert migration.switch()["status"]["compute"]["order"] == order, migration.story()
+    assert ended == ENDS[order]
+    machine.wait_for_writes()
     if order == "Overlay":
-        migration.wait_for_condition("Copied")
-
-    def ordered():
-        """That order or a later one: some are there for moments only."""
-        status = migration.switch().get("status", {})
-        return status.get("compute", {}).get("order") in ORDERS[ORDERS.index(order) :]
-
-    wait_for(f"the order {order}", ordered, every=0.05, seen=migration.story)
-    lock.take_away()
-    ended = live_migrate(kube, machine)
-    lock.put_back()
-    if order == "Overlay":
-        assert ended == "Failed"
         kube.patch("volumemigrations", "m", machine.namespace, {"spec": {"hold": False}})
-    if ended == "Succeeded":
+    if order == "Destination":
         assert machine.instance_claim() == "m", "admitted onto the old claim"
+        halting.declare(machine, "m")
     assert migration.wait_for_end()["status"] == "True", migration.story()
     machine.wait_for_writes()
     machine.stop()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness import attempts
+from harness import attempts, halting
 from harness.attempts import evict, live_migration
 from harness.kube import KubectlError, wait_for
 
@@ -99,23 +99,47 @@ def test_live_migration_is_denied_at_every_stage(cluster, kube, machines, migrat
     machine.create(cluster.source_class, SIZE)
     machine.wait_until_running()
     machine.wait_for_writes()
+    spec = {"hold": True, "handover": "WaitForDeclared"}
     destination = {"claimTemplate": {"storageClassName": cluster.destination_class}}
-    migration = migrate("move", machine.name, destination)
+    migration = migrate("move", machine.name, destination, **spec)
     migration.wait_for_condition("Locked")
-    denied = {}
+    denied = set()
 
-    def ended():
+    def ask():
         before = migration.switch()["status"]["compute"]
         try:
             kube.create(live_migration(machine), DRY)
         except KubectlError as error:
             assert "move" in error.message
-            key = (before.get("order", ""), before.get("handover"))
-            denied[key] = denied.get(key, 0) + 1
+            after = migration.switch()["status"]["compute"]
+            if before.get("order") == after.get("order"):
+                denied.add((before.get("order", ""), before.get("handover")))
         else:
             after = migration.switch()["status"]["compute"]
             assert not after.get("locked"), f"admitted while locked: {before} {after}"
+
+    def denied_at(*state):
+        ask()
+        return state in denied
+
+    def wait_until_denied_at(*state):
+        wait_for(
+            f"a denial at {state}",
+            lambda: denied_at(*state),
+            seconds=300,
+            every=0.05,
+            seen=lambda: (denied, migration.story()),
+        )
+
+    def ended():
+        ask()
         return migration.condition("Succeeded").get("status") == "True"
 
+    wait_until_denied_at("Overlay", "Pending")
+    migration.wait_for_condition("Copied")
+    with halting.before(kube, migration, "Destination"):
+        kube.patch("volumemigrations", "move", namespace, {"spec": {"hold": False}})
+        wait_until_denied_at("Mirrored", "Instance")
+    wait_until_denied_at("Destination", "Waiting")
+    halting.declare(machine, "move")
     wait_for("the move to end", ended, seconds=300, every=0.05, seen=migration.story)
-    assert {order for order, _ in denied} >= {"Overlay"}, denied

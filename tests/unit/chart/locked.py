@@ -46,6 +46,15 @@ NAMESPACES = {
     # A move of a running machine, and one of a stopped machine.
     "live": {"position": "Frozen", "compute": COMPUTE},
     "stopped": {"position": "Frozen", "compute": STOPPED},
+    # Being merged, with the instance on the destination; then the guest, the machine not yet.
+    "mirrored": {
+        "position": "Frozen",
+        "compute": COMPUTE | {"order": "Mirrored", "handover": "Instance"},
+    },
+    "switched": {
+        "position": "Frozen",
+        "compute": COMPUTE | {"order": "Destination", "handover": "Instance"},
+    },
     # On the destination, but the instance could not be handed over.
     "restart": {
         "position": "Destination",

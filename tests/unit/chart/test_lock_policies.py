@@ -57,6 +57,13 @@ def test_what_is_denied_while_the_disk_of_a_running_machine_moves(asked, what):
     assert next_step in told
 
 
+@pytest.mark.parametrize("namespace", ["mirrored", "switched"])
+@pytest.mark.parametrize("what", ALL)
+def test_the_same_is_denied_at_each_later_stage(asked, namespace, what):
+    told = asked.refusal(*attempts.of(namespace, "web", "old", "new")[what])
+    assert "AttachmentSwitch move" in told, told or "admitted"
+
+
 @pytest.mark.parametrize("what", ALL)
 def test_kubevirts_own_accounts_are_denied_the_same(asked, what):
     for user in (CONTROLLER, KUBEVIRT_API, "system:serviceaccount:kube-system:node-controller"):

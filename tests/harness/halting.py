@@ -1,0 +1,98 @@
+"""Halts a move at an order, for as long as a test looks at it there.
+
+Between two orders a move may be for moments only. The API server is had to refuse the write of the
+next one: the operator asks again, with back-off, and goes on once it is let.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from functools import partial
+
+from harness.attempts import VOLUMES, refusal
+from harness.facts import Facts
+from harness.kube import Kube, Object, wait_for
+from harness.machine import Machine
+from harness.migration import Migration
+
+GROUP = "admissionregistration.k8s.io/v1"
+POLICY, BINDING = "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"
+REFUSED = "halted by a test"
+
+
+@contextlib.contextmanager
+def before(kube: Kube, migration: Migration, order: str) -> Iterator[None]:
+    """Have the order refused in the migration's namespace, whose switch is there already.
+
+    Raises:
+        TimedOutError: the API server admits it still.
+    """
+    name = f"{migration.namespace}-{order}".lower()
+    kube.apply(*_policy(name, migration.namespace, order))
+    try:
+        wait_for(
+            f"the order {order} to be refused",
+            lambda: REFUSED in refusal(partial(_give, kube, migration, order)),
+            seconds=60,
+        )
+        yield
+    finally:
+        for kind in (BINDING, POLICY):
+            kube.run("delete", kind, name, "--ignore-not-found")
+
+
+def _give(kube: Kube, migration: Migration, order: str) -> None:
+    where = ("attachmentswitches", migration.name, migration.namespace)
+    ordered = {"status": {"compute": {"order": order}}}
+    kube.patch(*where, ordered, "--subresource=status", "--dry-run=server")
+
+
+def _policy(name: str, namespace: str, order: str) -> list[Object]:
+    rule = {
+        "apiGroups": ["detour.dev"],
+        "apiVersions": ["*"],
+        "operations": ["UPDATE"],
+        "resources": ["attachmentswitches/status"],
+    }
+    here = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
+    other = f"object.?status.?compute.?order.orValue('') != '{order}'"
+    return [
+        {
+            "apiVersion": GROUP,
+            "kind": POLICY,
+            "metadata": {"name": name},
+            "spec": {
+                "failurePolicy": "Fail",
+                "matchConstraints": {"resourceRules": [rule], "namespaceSelector": here},
+                "validations": [{"expression": other, "message": REFUSED}],
+            },
+        },
+        {
+            "apiVersion": GROUP,
+            "kind": BINDING,
+            "metadata": {"name": name},
+            "spec": {"policyName": name, "validationActions": ["Deny"]},
+        },
+    ]
+
+
+def wait_for_state(migration: Migration, order: str, handover: str) -> None:
+    """Wait until the move is there, where it is halted or waits by itself."""
+
+    def there() -> bool:
+        compute = migration.switch().get("status", {}).get("compute", {})
+        return (compute.get("order"), compute.get("handover")) == (order, handover)
+
+    wait_for(f"{order} and {handover}", there, seconds=300, every=0.2, seen=migration.story)
+
+
+def declare(machine: Machine, claim: str) -> None:
+    """Point the VM at the claim, as its manifest's owner does with ``handover: WaitForDeclared``.
+
+    Its disk ``data`` has to be its first volume.
+    """
+    path = f"{VOLUMES}/0/persistentVolumeClaim/claimName"
+    changes = [
+        {"op": "replace", "path": path, "value": claim},
+        {"op": "add", "path": "/spec/updateVolumesStrategy", "value": "Migration"},
+    ]
+    Facts(machine.kube, machine).patch("virtualmachines", changes)
