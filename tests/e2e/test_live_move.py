@@ -1,5 +1,7 @@
 """A live move, from beginning to end: nothing acknowledged is lost, and nothing is left behind."""
 
+import datetime
+
 import pytest
 
 from harness import metrics, moved
@@ -60,6 +62,14 @@ def assert_measured(kube, node, switch):
     assert metrics.total(told, "detour_agent_passes_total", result="Done")
     assert metrics.total(told, "detour_agent_reports_total", result="Written")
     assert not metrics.total(told, "detour_agent_passes_total", result="Unexpected")
+
+
+def on_overlay(migration):
+    """From when until when the guest wrote to the overlay, by the switch's own conditions."""
+    conditions = {item["type"]: item for item in migration.switch()["status"]["conditions"]}
+    found = [conditions["SourceFrozen"], conditions["SourceReleased"]]
+    assert [item["status"] for item in found] == ["True", "True"], migration.story()
+    return [datetime.datetime.fromisoformat(item["lastTransitionTime"]) for item in found]
 
 
 def assert_intact(machine, claim):
@@ -127,23 +137,25 @@ def test_disk_moves_back_onto_its_old_claim(cluster, machines, migrate):
 
 
 @pytest.mark.e2e
-def test_two_machines_of_one_node_move_at_once(cluster, machines, migrate):
+def test_two_machines_of_one_node_move_at_once(cluster, kube, machines, migrate, namespace):
     both = [machines("one"), machines("two")]
     for machine in both:
         machine.create(cluster.source_class, SIZE, node=cluster.nodes[0], pause_us=BUSY_US)
     for machine in both:
         machine.wait_until_running()
         machine.wait_for_writes()
+    destination = {"claimTemplate": {"storageClassName": cluster.destination_class}}
     moves = [
-        migrate(
-            f"{machine.name}-moves",
-            machine.name,
-            {"claimTemplate": {"storageClassName": cluster.destination_class}},
-        )
-        for machine in both
+        migrate(f"{machine.name}-moves", machine.name, destination, hold=True) for machine in both
     ]
     for migration in moves:
+        migration.wait_for_condition("Copied")
+    for migration in moves:
+        kube.patch("volumemigrations", migration.name, namespace, {"spec": {"hold": False}})
+    for migration in moves:
         assert migration.wait_for_end()["status"] == "True", migration.story()
+    begun, ended = zip(*(on_overlay(migration) for migration in moves), strict=True)
+    assert max(begun) <= min(ended), "each guest was on its overlay while the other one was"
     for machine in both:
         machine.wait_for_writes()
         machine.stop()
