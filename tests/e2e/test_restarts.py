@@ -1,7 +1,13 @@
 """Operator and node agent may die at any stage: the move goes on and nothing is lost."""
 
+import contextlib
+import time
+
 import pytest
 
+from cluster.provider import UnsupportedError
+from harness import processes
+from harness.install import NAMESPACE
 from harness.kube import wait_for
 
 SIZE = "256Mi"
@@ -37,18 +43,40 @@ def test_killed_over_and_over_during_a_move(cluster, kube, machines, migrate, co
     assert verdict.passed, verdict.text
 
 
+@pytest.fixture
+def leader(cluster, kube):
+    """The pod of the operator that leads; its processes go on at the end."""
+
+    def holder():
+        lease = kube.get("leases", "detour-operator", NAMESPACE) or {}
+        return lease.get("spec", {}).get("holderIdentity")
+
+    name = wait_for("a leader", holder)
+    pod = kube.get("pods", name, NAMESPACE)
+    yield pod
+    with contextlib.suppress(UnsupportedError):
+        processes.send(cluster.provider, pod, "CONT", check=False)
+
+
 @pytest.mark.alone
 @pytest.mark.e2e
-def test_the_second_operator_takes_over_within_twenty_seconds(kube):
-    def holder():
-        lease = kube.get("leases", "detour-operator", "detour-system") or {}
-        return lease.get("spec", {}).get("holderIdentity", "")
+def test_the_second_operator_takes_the_work_of_one_that_is_held(
+    cluster, leader, migrate, record_property, capsys
+):
+    """Held, it neither works nor gives its lease up, whatever becomes of its pod.
 
-    first = wait_for("a leader", holder)
-    name = next(
-        pod["metadata"]["name"]
-        for pod in kube.list("pods", "detour-system", "app.kubernetes.io/component=operator")
-        if pod["metadata"]["name"] in first
-    )
-    kube.delete("pods", name, "detour-system", "--grace-period=0", "--force", "--wait=false")
-    wait_for("another leader", lambda: holder() not in ("", first), seconds=20, every=0.2)
+    How long that takes follows from the lease (tests/unit/operator/test_lease.py), and from the
+    machine: it is told, not judged.
+    """
+    try:
+        processes.send(cluster.provider, leader, "STOP")
+    except UnsupportedError as error:
+        pytest.skip(f"needs to act on a node itself: {error}")
+    held = time.monotonic()
+    destination = {"claimTemplate": {"storageClassName": cluster.destination_class}}
+    fresh = migrate("fresh", "missing", destination)
+    wait_for("a status", lambda: fresh.object().get("status", {}).get("conditions"), every=0.2)
+    seconds = time.monotonic() - held
+    record_property("takeover_seconds", seconds)
+    with capsys.disabled():
+        print(f"\nthe second operator worked {seconds:.1f} s after the first was held")

@@ -23,11 +23,11 @@ from detour_operator.adapters.resources import LEASES
 log = logging.getLogger(__name__)
 
 NAME = "detour-operator"
-LEASE_SECONDS = 15
-RENEW_SECONDS = 10
+LEASE_SECONDS = 10
+RENEW_SECONDS = 7
 RETRY_SECONDS = 2
-REQUEST_SECONDS = 4.0
-"""Well below RENEW_SECONDS, so that one hanging request does not cost the lease."""
+REQUEST_SECONDS = 3.0
+"""With a pause well below RENEW_SECONDS, so that one hanging request does not cost the lease."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,23 +1,14 @@
 """Processes of Detour's pods are killed or held, and their pods deleted."""
 
+from harness import processes
 from robustness.faults.fault import Fault
 from robustness.scene import Scene
-
-SIGNAL = """
-for process in /proc/[0-9]*; do
-    if grep -qsxz "HOSTNAME=$2" "$process/environ"; then
-        kill "-$1" "${process#/proc/}" && found=yes
-    fi
-done
-[ "${found:-}" ]
-"""
-"""Every process of the pod of that name: each container's has it as its host name."""
 
 
 def _signal(scene: Scene, who: str, number: str, *, check: bool = True) -> None:
     for pod in scene.pods(who):
-        command = ("sh", "-uc", SIGNAL, "sh", number, pod["metadata"]["name"])
-        scene.on_node(pod["spec"]["nodeName"], *command, check=check)
+        words = processes.command(pod["metadata"]["name"], number)
+        scene.on_node(pod["spec"]["nodeName"], *words, check=check)
 
 
 class Kill(Fault):
@@ -46,7 +37,7 @@ class Hold(Fault):
 
     def undo(self, scene: Scene) -> None:
         for node, pod in self._held:
-            scene.on_node(node, "sh", "-uc", SIGNAL, "sh", "CONT", pod, check=False)
+            scene.on_node(node, *processes.command(pod, "CONT"), check=False)
         self._held = []
 
 

@@ -74,6 +74,17 @@ def test_the_first_one_leads_and_the_second_does_not(leases):
     first.release()
 
 
+def test_a_leader_that_vanishes_is_replaced_within_twenty_seconds():
+    """A follower sees the last renewal one look late, and its end one look late."""
+    looks = 2 * (lease.RETRY_SECONDS + lease.REQUEST_SECONDS)
+    assert lease.LEASE_SECONDS + looks <= 20
+
+
+def test_one_request_that_hangs_does_not_cost_the_lease():
+    second_begins = lease.REQUEST_SECONDS + lease.RETRY_SECONDS
+    assert second_begins < lease.RENEW_SECONDS < lease.LEASE_SECONDS
+
+
 def test_a_lease_given_up_is_taken_without_waiting_for_it_to_expire(leases):
     first, second = candidate(leases, "first"), candidate(leases, "second")
     first.start()

@@ -9,8 +9,8 @@ import uuid
 
 import pytest
 
+from harness.processes import command
 from robustness import arming, injecting
-from robustness.faults import processes
 from robustness.faults.api import CutOff
 from robustness.faults.fault import Fault
 from robustness.injecting import DONE, NOT_REACHED, Injector
@@ -214,7 +214,7 @@ def test_the_processes_of_a_pod_are_found_by_its_name():
     )
     try:
         until = time.monotonic() + 30
-        signal = ["sh", "-uc", processes.SIGNAL, "sh", "KILL", name]
+        signal = command(name, "KILL")
         while subprocess.run(signal, check=False).returncode:
             assert time.monotonic() < until
         assert mine.wait(30) == -9
