@@ -74,6 +74,16 @@ def test_a_process_in_the_clusters_folder_is_found(tmp_path, monkeypatch):
     assert [line.split(":")[0] for line in found] == [str(child.pid)]
 
 
+def test_a_network_namespace_that_nobody_is_in_is_found():
+    lines = [
+        f"{number} 25 0:4 net:[{inode}] /run/netns/{name} rw shared:1 - nsfs nsfs rw"
+        for number, inode, name in ((70, 11, "cni-1"), (71, 12, "cni-2"), (72, 13, "vpn"))
+    ]
+    lines.append("73 25 0:4 mnt:[14] /run/snapd/ns/cni-x.mnt rw - nsfs nsfs rw")
+    assert leftovers._namespaces(lines, {12}) == ["/run/netns/cni-1"]
+    assert os.stat("/proc/self/ns/net").st_ino in leftovers._in_use()
+
+
 def test_a_failed_command_says_what_it_said():
     with pytest.raises(CommandError, match=r"sh -c .* ended with 3: the reason"):
         run(["sh", "-c", "echo the reason >&2; exit 3"])
