@@ -35,8 +35,9 @@ def detour(target: cluster.Target, *settings: str) -> None:
             ("tag", "dev"),
         )
     ]
-    # The node's disk is the machine's, and its kubelet evicts at one percent as well.
-    values += ["--set=nodeAgent.keepFreePercent=1"]
+    if target.provider.name == "local":
+        # A node's disk is the machine's, and its kubelet evicts at one percent as well.
+        values += ["--set=nodeAgent.keepFreePercent=1"]
     # The tag stays the same while the image changes: its digest has the pods made anew.
     values += [f"--set-string=podAnnotations.images={_inputs()}"]
     values += [f"--set={setting}" for setting in settings]
