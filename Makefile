@@ -1,5 +1,6 @@
 # Every target sets up what it needs. Nothing outside this folder is changed, but for the Debian
-# packages that the local cluster runs on (tests/cluster/setup.sh lists them).
+# packages of tests, images and local cluster (tests/cluster/setup.sh lists them), and the caches that
+# Go and pip keep in the home folder, as .ci/run does (DETOUR_CACHE).
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -33,7 +34,7 @@ demo: cluster-up ## Move a running VM's disk on a real cluster and prove that no
 	$(PYTHON) -m demo
 
 .PHONY: test
-test: $(VENV)/ready packages ## Run every test
+test: $(VENV)/ready packages ## Run every test but the long runs (robustness, fuzz)
 	# Images are made by one process at a time: the other half of the machine runs what needs none.
 	$(MAKE) --jobs=2 without-cluster cluster-up
 	$(MAKE) e2e-together
@@ -58,7 +59,7 @@ CHECKED := $(addprefix tests/unit/,crds chart gitops vendor kubectl_api fuzz_api
 MACHINERY := $(addprefix tests/unit/,bench cluster fuzz harness kubevirt robustness workflows)
 
 .PHONY: unit
-unit: $(VENV)/ready packages ## Run the tests that need neither root nor a cluster (20 s on two idle cores; those that enumerate: make model)
+unit: $(VENV)/ready ## Run the tests that need neither root nor a cluster (20 s on two idle cores; those that enumerate: make model)
 	$(QUICK) -n 2 --dist loadfile $(patsubst %,--ignore=%,$(CHECKED) $(MACHINERY)) tests/unit
 # Where bytecode may not be written, each run would compile every test anew.
 PYTEST = env -u PYTHONDONTWRITEBYTECODE $(PYTHON) -m pytest -q

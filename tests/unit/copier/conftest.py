@@ -75,7 +75,8 @@ def ranges_with_data(path: Path) -> list[tuple[int, int]]:
 
 @pytest.fixture
 def copy(tmp_path):
-    assert shutil.which("qemu-img"), "qemu-utils is installed by tests/cluster/setup.sh"
+    if shutil.which("qemu-img") is None:
+        pytest.skip("needs qemu-img (Debian: qemu-utils)")
     made = Copy(tmp_path)
     made.source.parent.mkdir()
     made.destination.parent.mkdir()
