@@ -1,6 +1,7 @@
 """Storage side, compute side and node agent together, in everything that can happen to a move.
 
-The reduced enumeration runs with every test; ``-m model`` runs the complete one (minutes).
+``make model`` alone runs it: the reduced enumeration (``thorough``), and the complete one
+(``model``, minutes).
 """
 
 import collections
