@@ -65,9 +65,9 @@ def page(parts: list[Part]) -> str:
     lines = [
         "# Benchmarks",
         "",
-        "From `make bench`, which writes this page when all of its parts are run; a part that was",
-        "run alone is taken over by hand. Figures of one machine say little: read the ratios, each",
-        "of which comes from one run on one machine, and measure on yours.",
+        "From `make bench`, which writes this page when all of its parts are run; a part that",
+        "was run alone is taken over by hand. Figures of one machine say little: read the",
+        "ratios, each of which comes from one run on one machine, and measure on yours.",
         "",
         f"- {machine()}",
         *(f"- {line}" for part in parts for line in part.conditions),
