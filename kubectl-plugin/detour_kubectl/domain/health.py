@@ -16,6 +16,7 @@ LOCK_POLICIES: Final = (
     "detour-lock-claim-users",
     "detour-lock-claims",
     "detour-lock-copies",
+    "detour-lock-holders",
     "detour-lock-instances",
     "detour-lock-live-migrations",
     "detour-lock-machine-requests",

@@ -1,6 +1,6 @@
 """What others may try with a virtual machine and its claims, as requests to the API server."""
 
-from unit.chart.locked import KUBEVIRT, api, budget, claim_of, machine, pod
+from unit.chart.locked import CDI, CREATED_BY, KUBEVIRT, api, budget, claim_of, machine, pod
 
 VOLUMES = "/spec/template/spec/volumes"
 
@@ -80,6 +80,11 @@ def _running(namespace: str, vm: str) -> dict[str, tuple]:
     pods = f"{api(namespace)}/pods"
     budgets = f"{api(namespace, 'policy/v1')}/poddisruptionbudgets"
     own = budget(f"detour-{'move' if vm == 'web' else 'not'}")
+
+    def without(pod: str, label: str) -> tuple:
+        return "PATCH", f"{pods}/{pod}", {"metadata": {"labels": {label: None}}}
+
+    launcher, holder = f"virt-launcher-{vm}", f"hp-volume-detour-{number}"
     return {
         "another claim of another volume": (
             "PATCH",
@@ -95,8 +100,13 @@ def _running(namespace: str, vm: str) -> dict[str, tuple]:
         "processors": domain(cpu={"sockets": 2}),
         "memory": domain(memory={"guest": "2Gi"}),
         "instance type": ("PATCH", path, {"spec": {"instancetype": {"name": "large"}}}),
-        "delete the launcher pod": ("DELETE", f"{pods}/virt-launcher-{vm}"),
-        "delete the holder pod": ("DELETE", f"{pods}/hp-volume-detour-{number}"),
+        "delete the launcher pod": ("DELETE", f"{pods}/{launcher}"),
+        "take the label off the launcher pod": without(launcher, "kubevirt.io"),
+        "take the launcher pod out of its budget": without(launcher, CREATED_BY),
+        "delete the holder pod": ("DELETE", f"{pods}/{holder}"),
+        "take KubeVirt's label off the holder pod": without(holder, "kubevirt.io"),
+        "take the label off the holder pod": without(holder, "detour.dev/component"),
+        "take the holder pod out of its budget": without(holder, "detour.dev/holder"),
         "delete the budget": ("DELETE", f"{budgets}/{own['metadata']['name']}"),
         "loosen the budget": (
             "PATCH",
@@ -168,6 +178,10 @@ def _claims(namespace: str, source: str, destination: str) -> dict[str, tuple]:
         path = f"{api(namespace, 'snapshot.storage.k8s.io/v1')}/volumesnapshots"
         found |= {
             f"delete the {what}": ("DELETE", f"{claims}/{claim}"),
+            f"delete the DataVolume of the {what}": (
+                "DELETE",
+                f"{api(namespace, CDI)}/datavolumes/{claim}",
+            ),
             f"a pod on the {what}": ("POST", f"{api(namespace)}/pods", pod("p", claim)),
             f"another launcher on the {what}": (
                 "POST",

@@ -14,6 +14,8 @@ DRIVER = "system:serviceaccount:array:mover"
 SETTINGS = ("switchDrivers[0].namespace=array", "switchDrivers[0].serviceAccount=mover")
 
 KUBEVIRT = "kubevirt.io/v1"
+CDI = "cdi.kubevirt.io/v1beta1"
+CREATED_BY = "kubevirt.io/created-by"
 CLASS = {
     "metadata": {"name": "x"},
     "provisioner": "test",
@@ -103,7 +105,10 @@ def optional_kinds() -> list[dict]:
     backups = kubevirt_crd(
         "VirtualMachineBackup", "virtualmachinebackups", (), group="backup.kubevirt.io"
     )
-    return [snapshots, backups]
+    volumes = kubevirt_crd(
+        "DataVolume", "datavolumes", (), group="cdi.kubevirt.io", version="v1beta1"
+    )
+    return [snapshots, backups, volumes]
 
 
 def _established(server: Server, name: str) -> bool:
@@ -126,12 +131,14 @@ def _populate(server: Server, namespace: str, status: dict | None) -> None:
             server.do("POST", path, claim_of(claim, volumeName=f"{namespace}-{claim}"))
             bound = {"phase": "Bound", "capacity": {"storage": "1Gi"}}
             server.do("PATCH", f"{path}/{claim}/status", {"status": bound})
+            server.do("POST", f"{api(namespace, CDI)}/datavolumes", data_volume(claim))
         for path, item in machine(vm, claims[0]).items():
             server.do("POST", f"{api(namespace, KUBEVIRT)}/{path}", item)
         pods = f"{api(namespace)}/pods"
-        server.do("POST", pods, pod(f"virt-launcher-{vm}", claims[0], "virt-launcher"))
-        holder = f"hp-volume-detour-{'1' if vm == 'web' else '2'}"
-        server.do("POST", pods, pod(holder, claims[1], "hotplug-disk"))
+        made = pod(f"virt-launcher-{vm}", claims[0], "virt-launcher", **{CREATED_BY: f"{vm}-uid"})
+        launcher = server.do("POST", pods, made)
+        attached = holder(launcher, claims[1]) if vm == "web" else hotplugged(claims[1])
+        server.do("POST", pods, attached)
         budgets = f"{api(namespace, 'policy/v1')}/poddisruptionbudgets"
         server.do("POST", budgets, budget(f"detour-{'move' if vm == 'web' else 'not'}"))
     if status is not None:
@@ -202,6 +209,30 @@ def pod(name: str, claim: str, label: str = "", **labels: str) -> dict:
             "containers": [{"name": "c", "image": "i"}],
             "volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": claim}}],
         },
+    }
+
+
+def holder(launcher: dict, claim: str) -> dict:
+    """As the operator makes it."""
+    labels = {"component": "holder", "holder": "hp-volume-detour-1", "switch": "move"}
+    made = pod("hp-volume-detour-1", claim, "hotplug-disk")
+    made["metadata"]["labels"] |= {f"detour.dev/{name}": label for name, label in labels.items()}
+    owner = {"name": launcher["metadata"]["name"], "uid": launcher["metadata"]["uid"]}
+    made["metadata"]["ownerReferences"] = [{"apiVersion": "v1", "kind": "Pod", **owner}]
+    return made
+
+
+def hotplugged(claim: str) -> dict:
+    """KubeVirt's own attachment pod, of a volume that Detour has nothing to do with."""
+    return pod("hp-volume-detour-2", claim, "hotplug-disk")
+
+
+def data_volume(name: str) -> dict:
+    return {
+        "apiVersion": CDI,
+        "kind": "DataVolume",
+        "metadata": {"name": name},
+        "spec": {"source": {"blank": {}}},
     }
 
 

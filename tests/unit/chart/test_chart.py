@@ -22,6 +22,7 @@ POLICIES = {
     "detour-lock-machines",
     "detour-lock-machine-requests",
     "detour-lock-pods",
+    "detour-lock-holders",
     "detour-lock-budgets",
     "detour-lock-claims",
     "detour-lock-claim-users",

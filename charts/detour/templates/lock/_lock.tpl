@@ -35,17 +35,26 @@ migration   whether Detour itself drives the switch, for the message alone
     .filter(name, name != '')
 {{- end }}
 
+{{/* By the last the operator finds policies and bindings, to see whether all are in force. */}}
+{{- define "detour.lock.labels" -}}
+{{ include "detour.labels" . }}
+detour.dev/component: lock
+{{- end }}
+
+{{/* Of the policy `name`; with `all` of one without parameters. */}}
 {{- define "detour.lock.binding" -}}
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingAdmissionPolicyBinding
 metadata:
   name: {{ .name }}
-  labels: {{- include "detour.labels" .root | nindent 4 }}
+  labels: {{- include "detour.lock.labels" .root | nindent 4 }}
 spec:
   policyName: {{ .name }}
   validationActions: [Deny]
+  {{- if not .all }}
   # The switches of the request's own namespace; where there is none, nothing is locked.
   paramRef:
     selector: {}
     parameterNotFoundAction: Allow
+  {{- end }}
 {{- end }}
