@@ -69,3 +69,9 @@ INSTANCES: Final = Resource(group="kubevirt.io", version="v1", plural="virtualma
 LIVE_MIGRATIONS: Final = Resource(
     group="kubevirt.io", version="v1", plural="virtualmachineinstancemigrations"
 )
+ADMISSION_POLICIES: Final = Resource(
+    group="admissionregistration.k8s.io", version="v1", plural="validatingadmissionpolicies"
+)
+ADMISSION_POLICY_BINDINGS: Final = Resource(
+    group="admissionregistration.k8s.io", version="v1", plural="validatingadmissionpolicybindings"
+)

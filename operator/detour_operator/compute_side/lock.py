@@ -27,6 +27,6 @@ def put_on(seen: Observation) -> Step | None:
     if not seen.proof.bites:
         return wait(seen.proof.reason, seen.proof.message, after=seen.proof.after)
     if not compute.lock_proven:
-        message = "the lock was seen to refuse a live migration"
+        message = "the lock was seen to refuse a live migration and a new instance"
         return record(seen, "Locking", message, lock_proven=True)
     return None

@@ -9,7 +9,9 @@ import dataclasses
 import threading
 from collections.abc import Callable
 
-from detour_operator.adapters.lock_proof import LockProof, Trial
+from detour_crds.attachment_switch import Handover, Position
+from detour_operator.adapters.lock_attempts import Trial
+from detour_operator.adapters.lock_proof import LockProof
 from detour_operator.compute_side.observation import Proof, Switch
 
 FIRST_SECONDS = 1.5
@@ -82,4 +84,8 @@ class Trials:
 
 
 def _trial(switch: Switch) -> Trial:
-    return Trial(switch.namespace, switch.spec.virtual_machine.name, switch.name)
+    """As the policies see it (``restarting`` in the chart's ``_lock.tpl``)."""
+    not_permitted = switch.compute.handover is Handover.NOT_PERMITTED
+    restarting = not_permitted and switch.status.position is Position.DESTINATION
+    machine = switch.spec.virtual_machine.name
+    return Trial(switch.namespace, machine, switch.name, restarting)

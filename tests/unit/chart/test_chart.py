@@ -9,7 +9,7 @@ import yaml
 
 from detour_crds import names
 from detour_operator import settings
-from detour_operator.adapters import lock_proof, virtual_machine_handover
+from detour_operator.adapters import lock_attempts, lock_policies, virtual_machine_handover
 from detour_operator.compute_side import budget, holder
 from detour_operator.handlers import health
 from unit.chart.chart import CHART, NAMESPACE, ROOT, helm, of_kind, rendered
@@ -225,12 +225,28 @@ def test_the_documents_name_every_policy_of_the_lock():
         assert f"`{name.removeprefix('detour-lock-')}`" in told, name
 
 
-def test_the_proof_of_the_lock_recognises_the_policy():
-    policy = of_kind("ValidatingAdmissionPolicy")[lock_proof.POLICY]
+@pytest.mark.parametrize("name", lock_attempts.TRIED)
+def test_the_proof_of_the_lock_recognises_the_policy(name):
+    policy = of_kind("ValidatingAdmissionPolicy")[name]
     why = next(item for item in policy["spec"]["variables"] if item["name"] == "why")
     assert "AttachmentSwitch ' + params.metadata.name" in why["expression"]
     assert "? ' of the" in why["expression"], "the name must end in a space"
     assert ": ' of a" in why["expression"], "the name must end in a space"
+
+
+def test_the_operator_looks_at_every_policy_that_the_lock_is_made_of():
+    found = {
+        kind: [
+            item
+            for item in of_kind(kind).values()
+            if item["metadata"]["labels"].get(names.COMPONENT_LABEL) == lock_policies.LOCK
+        ]
+        for kind in ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
+    }
+    for items in found.values():
+        assert {item["metadata"]["name"] for item in items} == set(lock_policies.POLICIES)
+    assert lock_policies.first_complaint(*found.values()) is None
+    assert lock_policies.MAY_IGNORE == UNOBTRUSIVE
 
 
 def test_the_policies_know_the_accounts():

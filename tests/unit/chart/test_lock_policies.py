@@ -1,7 +1,13 @@
 """What the lock denies, to whom, and what it leaves alone: asked of a real API server."""
 
+import time
+
 import pytest
 
+from cluster.process import wait_until
+from detour_operator.adapters.client import Api
+from detour_operator.adapters.lock_attempts import Trial, ask_one
+from detour_operator.adapters.lock_policies import LockPolicies
 from unit.chart import attempts, server
 from unit.chart.locked import (
     CONTROLLER,
@@ -287,3 +293,50 @@ def test_a_pod_that_only_calls_itself_a_holder_can_be_deleted(asked):
     asked.do("POST", f"{api('elsewhere')}/pods", pod("hp-volume-detour-3", "other", **labels))
     path = f"{api('elsewhere')}/pods/hp-volume-detour-3"
     assert asked.refusal("DELETE", path) == ""
+
+
+TRIALS = [
+    ("live", "web", False, ""),
+    ("stopped", "web", False, ""),
+    ("restart", "web", True, ""),
+    ("live", "other", False, "LockNotEffective"),
+    ("ended", "web", False, "LockNotEffective"),
+]
+
+
+@pytest.mark.parametrize(("namespace", "vm", "restarting", "reason"), TRIALS)
+def test_the_operator_s_trials_are_refused_exactly_where_the_lock_is_on(
+    asked, namespace, vm, restarting, reason
+):
+    """Where a machine has an instance, too: policies come before "already exists"."""
+    trial = Trial(namespace, vm, "move", restarting)
+    answer = ask_one(Api(asked.client()), trial, proven=False)
+    assert (answer.bites, answer.reason) == (reason == "", reason), answer
+
+
+def test_before_the_restart_a_new_instance_is_let_in(asked):
+    answer = ask_one(Api(asked.client()), Trial("restart", "web", "move"), proven=False)
+    assert answer.reason == "LockNotEffective"
+    assert "detour-lock-instances" in answer.message
+
+
+def test_the_operator_finds_the_policies_and_sees_when_one_is_unbound(asked):
+    """Read, and tried: the trial alone speaks for the policies that it is about."""
+    bindings = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"
+    name = "detour-lock-instances"
+    policies = LockPolicies(Api(asked.client()), time.monotonic)
+    binding = asked.do("GET", f"{bindings}/{name}")
+    asked.do("DELETE", f"{bindings}/{name}")
+    try:
+        assert name in (policies.complaint() or "")
+        trial = Trial("live", "web", "move")
+
+        def told():
+            return ask_one(Api(asked.client()), trial, proven=False).message
+
+        wait_until(lambda: name in told(), "the server to forget the binding", 60)
+    finally:
+        binding["metadata"] = {key: binding["metadata"][key] for key in ("name", "labels")}
+        asked.do("POST", bindings, binding)
+    assert policies.complaint() is None
+    wait_until(lambda: told() == "", "the server to hear of the binding", 60)

@@ -33,6 +33,10 @@ VARIABLE = {
         ("detour.dev", "attachmentswitches/status", "patch"),
         ("detour.dev", "volumemigrations/status", "patch"),
     },
+    "adapters/lock_attempts.py:_try": {
+        ("kubevirt.io", "virtualmachineinstancemigrations", "create"),
+        ("kubevirt.io", "virtualmachineinstances", "create"),
+    },
     "installed.py:complaint": {(*SWITCHES, "list"), (*MIGRATIONS, "list")},
     "handlers/watches.py:_run": {("", "pods", "watch"), ("batch", "jobs", "watch")},
     "handlers/watches.py:wait_for_kinds": {(*SWITCHES, "list"), (*MIGRATIONS, "list")},

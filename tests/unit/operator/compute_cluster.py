@@ -1,15 +1,16 @@
 """The objects around one switch behind a real HTTP server, with the API server's manners.
 
-Resource versions, merge and JSON patches, uid preconditions, dry runs. The live migration that
-proves the lock is refused exactly while the switch is locked.
+Resource versions, merge and JSON patches, uid preconditions, dry runs. What proves the lock, a
+live migration and a new instance, is refused exactly while the switch is locked.
 """
 
 import copy
 import urllib.parse
 
 from detour_crds import names
-from detour_operator.adapters.lock_proof import POLICY
+from detour_operator.adapters.lock_attempts import INSTANCE_POLICY, LIVE_MIGRATION_POLICY
 from unit.operator import compute_samples as samples
+from unit.operator import lock_objects
 from unit.operator.api_server import status
 
 NS = "/api/v1/namespaces/ns"
@@ -56,6 +57,11 @@ class Cluster:
                 },
             },
         }
+        for path, items in (
+            (lock_objects.POLICIES, lock_objects.policies()),
+            (lock_objects.BINDINGS, lock_objects.bindings()),
+        ):
+            self.objects |= {f"{path}/{item['metadata']['name']}": item for item in items}
 
     @property
     def switch(self):
@@ -95,7 +101,7 @@ class Cluster:
         if path == VIRTUAL:
             return 201, {"status": {"allowed": self.permitted}}
         if query.get("dryRun"):
-            return self._trial()
+            return self._trial(path)
         body = copy.deepcopy(request.body)
         name = body["metadata"]["name"]
         if f"{path}/{name}" in self.objects:
@@ -104,10 +110,11 @@ class Cluster:
         self.objects[f"{path}/{name}"] = body
         return 201, body
 
-    def _trial(self):
+    def _trial(self, path):
         if not self.compute.get("locked"):
             return 201, {}
-        said = f"ValidatingAdmissionPolicy '{POLICY}' denied: by AttachmentSwitch move (..."
+        policy = LIVE_MIGRATION_POLICY if path.endswith("migrations") else INSTANCE_POLICY
+        said = f"ValidatingAdmissionPolicy '{policy}' denied: by AttachmentSwitch move (..."
         return status(403, "Forbidden", said)
 
     def _patch(self, path, _query, request):

@@ -4,20 +4,24 @@ import dataclasses
 
 import pytest
 
+from detour_crds.attachment_switch import Handover, Position
 from detour_operator.adapters.api_servers import ApiServers, Servers
 from detour_operator.adapters.lock_proof import LockProof
 from detour_operator.compute_side.trials import AGAIN_SECONDS, FIRST_SECONDS, TOO_EARLY, Trials
 from detour_operator.errors import Unreachable
 from unit.operator.api_server import serving, status
 from unit.operator.compute_switches import seen
-from unit.operator.test_compute_lock_proof import DENIED
+from unit.operator.test_compute_lock_proof import denied, read
 
 LOCKED = seen(compute={"lock_proven": False}).switch
 PROVEN = seen().switch
 OFF = seen(compute={"locked": False}).switch
-BITES = status(403, "Forbidden", DENIED.replace("Switch move ", f"Switch {LOCKED.name} "))
 NOT_YET = 201, {}
 SILENT = status(503, "ServiceUnavailable")
+
+
+def bites(request):
+    return denied(request, LOCKED.name)
 
 
 class Bench:
@@ -29,9 +33,10 @@ class Bench:
         self.tried = 0
 
     def answer(self, request):
-        assert request.method == "POST"
-        self.tried += 1
-        return self.said
+        if request.method == "GET":
+            return 200, {"items": read(request.path)}
+        self.tried += request.path.split("?")[0].endswith("migrations")
+        return self.said(request) if callable(self.said) else self.said
 
 
 @pytest.fixture
@@ -53,7 +58,7 @@ def looks(bench, seconds, every=0.1):
 
 
 def test_the_first_trial_is_worth_waiting_for(bench):
-    bench.said = BITES
+    bench.said = bites
     assert bench.trials.proof(LOCKED) == dataclasses.replace(TOO_EARLY, after=FIRST_SECONDS)
     bench.now += FIRST_SECONDS / 2
     assert bench.trials.proof(LOCKED).after == pytest.approx(FIRST_SECONDS / 2)
@@ -83,11 +88,11 @@ def test_an_api_that_is_silent_is_not_asked_more_often(bench):
 
 
 def test_a_lock_that_bites_is_tried_in_every_pass(bench):
-    bench.said = BITES
+    bench.said = bites
     looks(bench, FIRST_SECONDS + 0.1)
     bench.said = NOT_YET
     assert not bench.trials.proof(LOCKED).bites, "the record of the proof met a conflict"
-    bench.said = BITES
+    bench.said = bites
     before = bench.tried
     for _ in range(3):
         assert bench.trials.proof(PROVEN).bites
@@ -95,7 +100,7 @@ def test_a_lock_that_bites_is_tried_in_every_pass(bench):
 
 
 def test_a_lock_that_was_off_is_a_new_one(bench):
-    bench.said = BITES
+    bench.said = bites
     looks(bench, FIRST_SECONDS + 0.1)
     assert bench.trials.proof(OFF) is None
     assert not bench.trials.proof(LOCKED).bites
@@ -105,3 +110,21 @@ def test_each_lock_has_its_own_time(bench):
     looks(bench, FIRST_SECONDS)
     other = seen(compute={"lock_proven": False}, switch={"uid": "another"}).switch
     assert bench.trials.proof(other).after == FIRST_SECONDS
+
+
+def test_only_what_the_lock_refuses_before_a_restart_is_tried_then(bench):
+    """A machine that waits for its restart may be stopped, and started on the destination."""
+    tried = []
+
+    def said(request):
+        tried.append(request.path)
+        return bites(request)
+
+    bench.said = said
+    waiting = seen(compute={"handover": Handover.NOT_PERMITTED})
+    switch = waiting.switch
+    status = dataclasses.replace(switch.status, position=Position.DESTINATION)
+    assert bench.trials.proof(dataclasses.replace(switch, status=status)).bites
+    assert [path for path in tried if "virtualmachineinstances?" in path] == []
+    assert bench.trials.proof(switch).bites
+    assert [path for path in tried if "virtualmachineinstances?" in path] != []

@@ -1,0 +1,34 @@
+"""The policies of the lock and their bindings as an API server has them, as far as they matter."""
+
+from detour_operator.adapters import lock_policies
+
+ADMISSION = "/apis/admissionregistration.k8s.io/v1"
+POLICIES = f"{ADMISSION}/validatingadmissionpolicies"
+BINDINGS = f"{ADMISSION}/validatingadmissionpolicybindings"
+LABELS = {"detour.dev/component": "lock"}
+
+
+def policies():
+    return [
+        {"metadata": {"name": name, "labels": LABELS}, "spec": {"failurePolicy": "Fail"}}
+        for name in lock_policies.POLICIES
+    ]
+
+
+def bindings():
+    return [
+        {
+            "metadata": {"name": name, "labels": LABELS},
+            "spec": {
+                "policyName": name,
+                "validationActions": ["Deny"],
+                "paramRef": {"selector": _selector(name), "parameterNotFoundAction": "Allow"},
+            },
+        }
+        for name in lock_policies.POLICIES
+    ]
+
+
+def _selector(name):
+    marked = {"matchLabels": {"detour.dev/superseded": "true"}}
+    return marked if name == "detour-superseded" else {}
