@@ -23,7 +23,6 @@ ONLY_WHILE_STOPPED = frozenset(
     {
         "ChangedBlockTracking",
         "DiskKindNotSupported",
-        "DiskShareable",
         "LauncherTooOld",
         "OverlayNoRoom",
         "VolumeHotplugged",

@@ -32,6 +32,7 @@ def machine(raw: Json, volume: str) -> Machine:
     """The VirtualMachine."""
     spec, status = raw.get("spec") or {}, raw.get("status") or {}
     found = named(_template(raw).get("volumes"), volume)
+    devices = (_template(raw).get("domain") or {}).get("devices") or {}
     return Machine(
         name=raw["metadata"]["name"],
         uid=raw["metadata"]["uid"],
@@ -43,6 +44,7 @@ def machine(raw: Json, volume: str) -> Machine:
         restore=status.get("restoreInProgress") or "",
         restart_required=_is_true(raw, "RestartRequired"),
         state_change=bool(status.get("stateChangeRequests") or status.get("volumeRequests")),
+        shareable=_shareable(named(devices.get("disks"), volume)),
         memory_dump=(status.get("memoryDumpRequest") or {}).get("phase", DUMPED[0]) not in DUMPED,
         has_template=_has_template(spec, claim_of(found)),
         declared_by=declared_by(raw),
@@ -73,7 +75,7 @@ def instance(raw: Json, volume: str) -> Instance:
         migrating=_migrating(status.get("migrationState")),
         block_tracking=_block_tracking(status),
         disk=_disk_kind(disk),
-        shareable=bool((disk or {}).get("shareable")),
+        shareable=_shareable(disk),
         hotplugged="hotplugVolume" in shown or _hotpluggable(found),
         se_linux_level=se_linux_level(status.get("selinuxContext") or ""),
         others=_others(spec.get("volumes"), volume),
@@ -207,6 +209,10 @@ def _disk_kind(disk: Json | None) -> str | None:
     if disk is None:
         return None
     return next((kind for kind in DISK_KINDS if kind in disk), "disk")
+
+
+def _shareable(disk: Json | None) -> bool:
+    return bool((disk or {}).get("shareable"))
 
 
 def _hotpluggable(volume: Json | None) -> bool:

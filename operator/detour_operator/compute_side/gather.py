@@ -22,6 +22,7 @@ from detour_operator.adapters import (
     pods,
     switches,
     virtual_machine_handover,
+    virtual_machines,
 )
 from detour_operator.adapters.client import Api, Json
 from detour_operator.adapters.lock_proof import LockProof
@@ -140,6 +141,7 @@ class _Look:
             overlay_pod=_fact(of_overlay[1], facts.pod),
             live_migrations=self._read(self._live_migrations),
             source_users=self._read(lambda: self._source_users(source, launcher)),
+            source_machines=self._read(lambda: self._source_machines(source)),
             destination_users=self._read(lambda: self._destination_users(destination, instance)),
             rivals=self._read(self._rivals),
             proof=proof,
@@ -212,6 +214,13 @@ class _Look:
         own = "" if isinstance(launcher, Nothing) else launcher["metadata"]["uid"]
         name = source["metadata"]["name"]
         return pods.other_users(self._api, self._namespace, name, own)
+
+    def _source_machines(self, source: Json | Nothing) -> tuple[str, ...]:
+        """Of use before the start only; pods do not tell of machines that are stopped."""
+        if self._switch.begun or isinstance(source, Nothing):
+            return ()
+        found = virtual_machines.using(self._api, self._namespace, source["metadata"]["name"])
+        return tuple(name for name in found if name != self._machine_name)
 
     def _destination_users(
         self, destination: Json | Nothing, instance: Json | Nothing

@@ -80,6 +80,7 @@ class Machine:
     ``has_template``: a dataVolumeTemplate makes that claim. ``declared_by``: the GitOps tool that
     applies the machine, for people; empty if none is known. ``others``: name and claim of each
     other volume that is on one. ``memory_dump``: its memory is being written to a claim.
+    ``shareable``: its template lets others write to the disk at the same time.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Machine:
     restart_required: bool = False
     state_change: bool = False
     memory_dump: bool = False
+    shareable: bool = False
     has_template: bool = False
     declared_by: str = ""
     others: tuple[tuple[str, str], ...] = ()
@@ -232,6 +234,8 @@ class Observation:
     Attributes:
         live_migrations: names of those of the instance that have not ended.
         source_users: pods other than the launcher and Detour's own that use the source claim.
+        source_machines: other virtual machines of the namespace whose templates name the source
+            claim, running or not.
         destination_users: pods other than copiers and Detour's own that use the destination claim
             of a machine that is stopped.
         proof: read before everything else, so that the rest is "the second look" (ordering: the
@@ -256,6 +260,7 @@ class Observation:
     overlay_pod: Pod | Nothing = Nothing.ABSENT
     live_migrations: tuple[str, ...] | Nothing = ()
     source_users: tuple[str, ...] | Nothing = ()
+    source_machines: tuple[str, ...] | Nothing = ()
     destination_users: tuple[str, ...] | Nothing = ()
     rivals: tuple[Rival, ...] | Nothing = ()
     proof: Proof | Nothing = Nothing.ABSENT

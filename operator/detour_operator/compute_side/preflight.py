@@ -8,7 +8,7 @@ The checks are pure and run in every pass until the order Overlay is given, so t
 from collections.abc import Callable
 
 from detour_crds.volume_migration import OverlayPlace
-from detour_operator.compute_side import fitting, rivals
+from detour_operator.compute_side import fitting, rivals, sharing
 from detour_operator.compute_side.observation import Claim, Instance, Machine, Observation, Pod
 from detour_operator.compute_side.refusal import Refusal
 
@@ -144,9 +144,6 @@ def _disk(seen: Observation) -> Refusal | None:
         kind = f"a {instance.disk}" if instance.disk else "not a disk of the guest"
         message = f"volume {volume} is {kind}: only disks of the kind disk can be moved"
         return Refusal("DiskKindNotSupported", message)
-    if instance.shareable:
-        message = f"the disk {volume} is shareable: a disk that others write to cannot be frozen"
-        return Refusal("DiskShareable", message)
     if instance.hotplugged:
         message = f"volume {volume} was hotplugged: KubeVirt would unplug it at the handover"
         return Refusal("VolumeHotplugged", f"{message}; restart the machine with it as a disk")
@@ -190,12 +187,6 @@ def _source(seen: Observation) -> Refusal | None:
     if source.volume_mode != "Filesystem" and beside:
         message = f"the source claim {source.name} has no file system that an overlay could be on"
         return Refusal("OverlayNeedsFilesystem", f"{message}: use spec.overlay.where NodeLocal")
-    if seen.source_users:
-        names = seen.source_users if isinstance(seen.source_users, tuple) else ()
-        message = (
-            f"the source claim {source.name} is used by {', '.join(names)} too: end that first"
-        )
-        return Refusal("SourceClaimInUse", message)
     return None
 
 
@@ -216,10 +207,12 @@ CHECKS: tuple[Callable[[Observation], Refusal | None], ...] = (
     _running,
     _no_other_claim,
     _no_other_change,
+    sharing.disk,
     _disk,
     _same_claim,
     _launcher,
     _source,
+    sharing.claim,
     fitting.destination,
     _alone,
 )

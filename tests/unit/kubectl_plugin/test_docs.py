@@ -25,7 +25,10 @@ from unit.kubectl_plugin.objects import MIB
 
 PAGE = (pathlib.Path(__file__).parents[3] / "docs" / "kubectl-detour.md").read_text()
 MOVE = "web-data-to-fast"
-SHARED = "the disk data is shareable: a disk that others write to cannot be frozen"
+HOTPLUGGED = (
+    "volume data was hotplugged: KubeVirt would unplug it at the handover; restart the machine"
+    " with it as a disk"
+)
 
 
 def examples():
@@ -113,7 +116,7 @@ class World:
     def judged(self):
         healthy.make(self.cluster)
         self.cluster.add(MACHINES, objects.machine("web", "root", "data"))
-        self.answer(data=("DiskShareable", SHARED))
+        self.answer(data=("VolumeHotplugged", HOTPLUGGED))
 
 
 PREPARED = {

@@ -192,7 +192,7 @@ class TestMachines:
         done = run("doctor", "web")
         assert done.exit_code == 1
         assert "web/root: can move live" in done.stdout
-        assert "web/data: offline only: DiskShareable: others write to it" in done.stdout
+        assert "web/data: cannot move: DiskShareable: others write to it" in done.stdout
         assert not [key for key in well.objects if key[0] == MIGRATIONS.plural]
 
     def test_a_stopped_machine_is_said_to_be_stopped(self, well, run, answers):

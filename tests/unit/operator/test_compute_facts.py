@@ -150,3 +150,12 @@ def test_a_memory_dump_is_under_way_until_it_is_over(phase, under_way):
 def test_the_claims_of_the_other_volumes_are_seen():
     assert facts.machine(machine(), "data").others == (("root", "root-claim"),)
     assert facts.instance(instance(), "data").others == (("root", "root-claim"),)
+
+
+@pytest.mark.parametrize("shareable", [True, False])
+def test_what_a_machine_s_own_template_says_of_its_disk(shareable):
+    raw = machine()
+    disks = [disk("root"), {**disk("data"), "shareable": shareable}]
+    raw["spec"]["template"]["spec"]["domain"] = {"devices": {"disks": disks}}
+    assert facts.machine(raw, "data").shareable is shareable
+    assert not facts.machine(raw, "root").shareable

@@ -10,6 +10,7 @@ from detour_operator.compute_side.passes import ComputeSide
 from detour_operator.errors import Conflict, DetourError
 from detour_operator.metrics.families import REGISTRY
 from detour_operator.settings import Settings
+from unit.operator import compute_samples as samples
 from unit.operator.api_server import serving, status
 from unit.operator.compute_cluster import INSTANCE, MACHINE, NS, SWITCH, Cluster
 
@@ -262,6 +263,33 @@ def test_a_stopped_machine_does_not_go_where_there_is_no_room(driver):
     driver.passes()
     accepted = condition(driver.cluster, "Accepted")
     assert (accepted["status"], accepted["reason"]) == ("False", "DestinationTooSmall")
+
+
+OTHERS = {
+    "a claim": ({"persistentVolumeClaim": {"claimName": "old"}}, "SourceClaimInUse"),
+    "a DataVolume": ({"dataVolume": {"name": "old"}}, "SourceClaimInUse"),
+    "another claim": ({"persistentVolumeClaim": {"claimName": "third"}}, "Accepted"),
+}
+
+
+@pytest.mark.parametrize(("volume", "reason"), OTHERS.values(), ids=OTHERS)
+@pytest.mark.parametrize("runs", [True, False])
+def test_a_disk_that_another_machine_names_is_not_moved(driver, runs, volume, reason):
+    """The other is stopped: no pod tells of it."""
+    if not runs:
+        for path in (INSTANCE, f"{NS}/pods/launcher"):
+            del driver.cluster.objects[path]
+    other = samples.machine(template={"spec": {"volumes": [{"name": "root", **volume}]}})
+    other["metadata"]["name"] = "db"
+    driver.cluster.objects[MACHINE.replace("/web", "/db")] = other
+    driver.passes()
+    accepted = condition(driver.cluster, "Accepted")
+    refused = reason == "SourceClaimInUse"
+    assert (accepted["status"] == "False") is refused, accepted
+    assert ("VirtualMachine db" in accepted["message"]) is refused
+    if refused:
+        assert accepted["reason"] == reason
+        assert "compute" not in driver.cluster.switch["status"]
 
 
 @pytest.mark.parametrize("unread", ["virtualmachineinstances", "pods/hp-volume", "claims/new"])

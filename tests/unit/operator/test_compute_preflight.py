@@ -34,6 +34,10 @@ def found(*, machine=None, instance=None, **facts):
     return seen(machine=machine, instance=instance, **UNTOUCHED, **facts)
 
 
+def stopped(**facts):
+    return dataclasses.replace(found(**facts), instance=Nothing.ABSENT, launcher=Nothing.ABSENT)
+
+
 EARLIER = Rival(name="first", uid="0", created="2026-01-01T00:00:00Z")
 LATER = Rival(name="second", uid="0", created="2026-01-03T00:00:00Z")
 
@@ -87,6 +91,16 @@ REFUSED = {
     "lun": (found(instance={"disk": "lun"}), "DiskKindNotSupported", "lun"),
     "filesystem": (found(instance={"disk": None}), "DiskKindNotSupported", "not a disk"),
     "shareable": (found(instance={"shareable": True}), "DiskShareable", "data"),
+    "shareable by the machine's template": (
+        found(machine={"shareable": True}),
+        "DiskShareable",
+        "take shareable off",
+    ),
+    "shareable, of a stopped machine": (
+        stopped(machine={"shareable": True}),
+        "DiskShareable",
+        "data",
+    ),
     "hotplugged": (found(instance={"hotplugged": True}), "VolumeHotplugged", "unplug"),
     "claims differ": (found(instance={"claim": "x"}), "ClaimsDiffer", "x"),
     "no launcher": (found(launcher=Nothing.ABSENT), "LauncherNotFound", "wait"),
@@ -102,6 +116,16 @@ REFUSED = {
         "Block",
     ),
     "another pod on the source": (found(source_users=("p1",)), "SourceClaimInUse", "p1"),
+    "another machine on the source": (
+        found(source_machines=("db",)),
+        "SourceClaimInUse",
+        "VirtualMachine db",
+    ),
+    "another machine on the source of a stopped one": (
+        stopped(source_machines=("db", "db-2")),
+        "SourceClaimInUse",
+        "db, db-2",
+    ),
     "destination is the source": (
         found(destination_claim=Claim(name="new", uid="old-uid")),
         "DestinationIsSource",
@@ -149,6 +173,7 @@ def test_refused(seen_, reason, told):
 
 ACCEPTABLE = {
     "all is well": found(),
+    "all is well with a stopped machine": stopped(),
     "no destination named yet": dataclasses.replace(
         asked(destination=None), destination_claim=Nothing.ABSENT
     ),
@@ -179,3 +204,10 @@ def test_every_check_has_a_refusal_here():
 def test_a_destination_named_later_is_noted():
     late = dataclasses.replace(asked(destination=DestinationClaim(claim_name="new")))
     assert decide(late).status.compute.destination_claim.uid == SEEN.destination_claim.uid
+
+
+def test_it_is_waited_for_to_be_known_which_machines_name_the_source():
+    told = decide(found(source_machines=Nothing.UNKNOWN))
+    assert told.actions == ()
+    accepted = find(told.status.conditions, SwitchCondition.ACCEPTED)
+    assert accepted is None or accepted.status is not Status.TRUE
