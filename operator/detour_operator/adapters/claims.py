@@ -169,6 +169,11 @@ def take_mark_off(api: Api, claim: Json) -> None:
     _mark(api, claim, label=None, disk=None, by=None)
 
 
+def superseded_everywhere(api: Api) -> list[Json]:
+    """The claims of the cluster that carry that mark."""
+    return api.list(CLAIMS, None, label_selector=f"{names.SUPERSEDED_LABEL}=true")
+
+
 def _mark(api: Api, claim: Json, *, label: str | None, disk: str | None, by: str | None) -> None:
     metadata = claim["metadata"]
     patch = {

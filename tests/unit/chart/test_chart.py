@@ -162,8 +162,11 @@ def test_uninstalling_asks_first_and_may_do_nothing_but_ask():
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert pod["serviceAccountName"] in of_kind("ServiceAccount")
-    (rule,) = of_kind("ClusterRole")["detour-uninstall"]["rules"]
-    assert (rule["resources"], rule["verbs"]) == (["attachmentswitches"], ["list"])
+    rules = of_kind("ClusterRole")["detour-uninstall"]["rules"]
+    assert [(rule["resources"], rule["verbs"]) for rule in rules] == [
+        (["attachmentswitches"], ["list"]),
+        (["persistentvolumeclaims"], ["list"]),
+    ]
 
 
 def test_the_holders_priority_class_is_there():

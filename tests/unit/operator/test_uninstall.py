@@ -34,10 +34,27 @@ UNDER_WAY = {
 }
 
 
+def stale(name, **annotations):
+    return {"metadata": {"name": name, "namespace": "ns", "annotations": annotations}}
+
+
+NO_CLAIMS = 200, {"items": []}
+STALE = [
+    stale(
+        "old",
+        **{"detour.dev/superseded-for": "web/data", "detour.dev/superseded-by": "new"},
+    ),
+    stale("bare"),
+]
+
+
 @pytest.fixture
 def asked(monkeypatch, capsys):
-    def ask(answer):
-        with serving(lambda _: answer) as server:
+    def ask(answer, claims=NO_CLAIMS):
+        def answered(request):
+            return claims if "persistentvolumeclaims" in request.path else answer
+
+        with serving(answered) as server:
             monkeypatch.setattr(client, "connect", server.api)
             return uninstall.main(), capsys.readouterr().out
 
@@ -73,6 +90,32 @@ def test_it_stays_when_it_is_not_known(asked, answer):
     code, told = asked(answer)
     assert code == 1
     assert "not known" in told
+
+
+@pytest.mark.parametrize("switches", [(200, {"items": ENDED}), status(404, "NotFound")], ids=str)
+def test_it_says_which_stale_claims_nothing_keeps_from_being_booted_then(asked, switches):
+    code, told = asked(switches, (200, {"items": STALE}))
+    assert code == 0, "they are kept for as long as their owners like: nothing would ever go"
+    assert "ns/old: the disk web/data was moved to the claim new" in told
+    assert "ns/bare" in told
+    assert "detour.dev/superseded=true" in told
+
+
+def test_it_asks_for_the_marked_claims_alone(monkeypatch):
+    with serving(lambda _: NO_CLAIMS) as server:
+        monkeypatch.setattr(client, "connect", server.api)
+        assert uninstall.main() == 0
+    paths = [request.path for request in server.asked if "claims" in request.path]
+    assert len(paths) == 1
+    assert "labelSelector=detour.dev/superseded%3Dtrue" in paths[0]
+
+
+@pytest.mark.parametrize("answer", [status(403, "Forbidden"), status(503, "Unavailable")])
+def test_it_says_so_when_it_cannot_see_the_stale_claims(asked, answer):
+    code, told = asked((200, {"items": ENDED}), answer)
+    assert code == 0
+    assert "could not be seen" in told
+    assert "detour.dev/superseded=true" in told
 
 
 def test_it_stays_without_a_cluster(monkeypatch):
