@@ -100,7 +100,7 @@ class Apply:
             case actions.HandInstance():
                 self._hand_instance(action)
             case actions.FinishInstance():
-                self._as_kubevirt(handover.finish_instance(self._instance()))
+                self._finish_instance()
             case actions.HandMachine():
                 self._hand_machine(action)
             case actions.MarkSuperseded() | actions.TakeMarkOff():
@@ -113,12 +113,17 @@ class Apply:
         both = (self._found.source_claim, self._found.destination_claim)
         new = _named(both, action.new)
         self._as_kubevirt(
-            handover.hand_instance(self._instance(), self._volume, new, action.token)
+            handover.hand_instance(self._instance(), self._volume, new, action.token),
+            "InstanceHandedOver",
+            f"pointed the instance from {action.old} at {action.new}",
         )
-        message = (
-            f"pointed the instance from {action.old} at {action.new} as KubeVirt's controller"
+
+    def _finish_instance(self) -> None:
+        self._as_kubevirt(
+            handover.finish_instance(self._instance()),
+            "InstanceHandoverFinished",
+            "took the note of the handover (status.migratedVolumes) off the instance",
         )
-        self._events.emit(self._found.switch.raw, "InstanceHandedOver", message)
 
     def _hand_machine(self, action: actions.HandMachine) -> None:
         patch = handover.hand_machine(self._machine(), self._volume, action.new, live=action.live)
@@ -202,7 +207,8 @@ class Apply:
         name = self._instance()["metadata"]["name"]
         instances.annotate(self._api, self._namespace, name, operations)
 
-    def _as_kubevirt(self, operations: list[handover.Operation]) -> None:
+    def _as_kubevirt(self, operations: list[handover.Operation], reason: str, done: str) -> None:
+        """Change the instance in the name of KubeVirt's controller, and tell by an event."""
         virtual_machine_handover.patch_instance(
             self._api,
             self._settings.kubevirt_namespace,
@@ -210,6 +216,7 @@ class Apply:
             self._instance()["metadata"]["name"],
             operations,
         )
+        self._events.emit(self._found.switch.raw, reason, f"{done} as KubeVirt's controller")
 
 
 def _present(found: Json | None) -> Json:

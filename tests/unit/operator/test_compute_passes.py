@@ -188,6 +188,13 @@ def test_only_the_instances_volumes_are_written_as_kubevirt(driver):
     assert {request.headers["Impersonate-User"] for request in as_kubevirt} == {CONTROLLER}
     assert {(request.method, request.path) for request in as_kubevirt} == {("PATCH", INSTANCE)}
     assert len(as_kubevirt) == 2
+    told = [
+        request.body["message"]
+        for request in driver.server.asked
+        if request.method == "POST" and request.path.endswith("/events")
+    ]
+    uses = [message for message in told if "as KubeVirt's controller" in message]
+    assert len(uses) == 2, "each use is an event"
 
 
 def test_a_cancel_puts_everything_back(driver):
