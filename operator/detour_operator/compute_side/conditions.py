@@ -147,7 +147,7 @@ def _locked(after: _After) -> Condition:
     if isinstance(proof, Proof) and not proof.bites:
         return _condition(kind, False, proof.reason, proof.message)
     if after.compute.lock_proven:
-        return _condition(kind, True, "Locked", "a live migration was tried and refused")
+        return _condition(kind, True, "Locked", "what it must refuse was tried and refused")
     return _condition(kind, Status.UNKNOWN, "NotProven", "the lock is on and not proven yet")
 
 

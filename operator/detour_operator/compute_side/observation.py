@@ -214,7 +214,7 @@ class Rival:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """Whether every API server refused the live migration that was tried, and if not, why.
+    """Whether every API server refused what was tried, and all policies are there; if not, why.
 
     ``after`` are the seconds until it may be tried again; ``namespace_ends``: every one of them
     refused it because nothing can be created in the namespace any more.
