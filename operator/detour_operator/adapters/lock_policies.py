@@ -36,7 +36,7 @@ POLICIES = (
     SUPERSEDED,
 )
 FRESH_SECONDS = 10.0
-"""For so long that all are there is believed, of all locks together."""
+"""For so long that all are there is believed, of all locks that are proven together."""
 
 
 class LockPolicies:
@@ -48,8 +48,11 @@ class LockPolicies:
         self._good_until = clock()
         self._mutex = threading.Lock()
 
-    def complaint(self) -> str | None:
+    def complaint(self, *, anew: bool = True) -> str | None:
         """What is wrong with the first that is not in force; None if all are.
+
+        Args:
+            anew: they are looked at now, and not believed to be as they were a moment ago.
 
         Raises:
             Unreachable: they could not be looked at.
@@ -57,7 +60,7 @@ class LockPolicies:
         """
         now = self._clock()
         with self._mutex:
-            if now < self._good_until:
+            if now < self._good_until and not anew:
                 return None
         selector = f"{COMPONENT_LABEL}={LOCK}"
         policies = self._api.list(ADMISSION_POLICIES, None, label_selector=selector)

@@ -61,7 +61,7 @@ class LockProof:
         Raises:
             Unreachable: nobody could be asked.
         """
-        incomplete = self._incomplete()
+        incomplete = self._incomplete(proven=proven)
         if incomplete is not None:
             return incomplete
         servers = self._servers.find()
@@ -84,9 +84,9 @@ class LockProof:
         with self._mutex:
             self._streaks.pop(trial, None)
 
-    def _incomplete(self) -> Answer | None:
+    def _incomplete(self, *, proven: bool) -> Answer | None:
         try:
-            wrong = self._policies.complaint()
+            wrong = self._policies.complaint(anew=not proven)
         except Forbidden as error:
             message = f"it cannot be seen whether the lock's policies are there: {error.message}"
             return Answer(bites=False, reason="LockNotProven", message=message)
