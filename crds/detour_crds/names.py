@@ -58,6 +58,9 @@ SUPERSEDED_BY_ANNOTATION: Final = f"{GROUP}/superseded-by"
 """Beside that label: the claim the disk was moved to."""
 SUPERSEDED_FOR_ANNOTATION: Final = f"{GROUP}/superseded-for"
 """Beside that label: ``<virtual machine>/<volume>``, whose disk it was."""
+HOLDS_ANNOTATION: Final = f"{GROUP}/holds"
+"""On the claim a disk was moved to, once all of it is there: ``<virtual machine>/<volume>/<uid>``.
+The uid is the claim's own: on another claim that was made from its manifest it says nothing."""
 
 IMAGE_NAME: Final = "disk.img"
 """The raw image in a filesystem claim (KubeVirt's layout)."""
@@ -84,3 +87,14 @@ COPIER_DESTINATION_DEVICE: Final = "/dev/detour-destination"
 def fence_annotation(volume: str) -> str:
     """Name of the annotation that opens the fence of one volume of an instance."""
     return FENCE_ANNOTATION_PREFIX + volume
+
+
+def held_by(disk: str, claim_uid: str) -> str:
+    """The value of ``HOLDS_ANNOTATION`` on the claim that has the disk."""
+    return f"{disk}/{claim_uid}"
+
+
+def held_on(told: str | None, claim_uid: str) -> str | None:
+    """The disk that a value of ``HOLDS_ANNOTATION`` names; None if that is another claim's."""
+    disk, _, uid = (told or "").rpartition("/")
+    return disk if disk and uid == claim_uid else None

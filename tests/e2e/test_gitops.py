@@ -89,6 +89,11 @@ def test_self_healing_during_a_whole_move_changes_nothing(
     wait_for_kubectl(kube, namespace, "m", "condition=Succeeded", "60s")
     assert migration.condition("Succeeded")["reason"] == "AlreadyThere"
     assert_intact(machine, "m")
+
+    kube.delete("volumemigrations", "m", namespace)
+    kube.apply(wanted)  # of a stopped machine the mark on the claim tells
+    wait_for_kubectl(kube, namespace, "m", "condition=Succeeded", "60s")
+    assert migration.condition("Succeeded")["reason"] == "AlreadyThere"
     machine.start()
     assert machine.instance_claim() == "m"
 

@@ -154,10 +154,17 @@ def create_for_overlay(
 def mark_superseded(api: Api, claim: Json, disk: str, by: str) -> None:
     """Mark a claim as a stale image of a disk (``<virtual machine>/<volume>``), and where it is.
 
+    That the disk was moved here once is not so any more, and goes with the same patch.
+
     Raises:
         Conflict: the claim was changed since it was read, or is another one.
     """
-    _mark(api, claim, label="true", disk=disk, by=by)
+    annotations = {
+        names.SUPERSEDED_FOR_ANNOTATION: disk,
+        names.SUPERSEDED_BY_ANNOTATION: by,
+        names.HOLDS_ANNOTATION: None,
+    }
+    _mark(api, claim, {"labels": {names.SUPERSEDED_LABEL: "true"}, "annotations": annotations})
 
 
 def take_mark_off(api: Api, claim: Json) -> None:
@@ -166,7 +173,8 @@ def take_mark_off(api: Api, claim: Json) -> None:
     Raises:
         Conflict: the claim was changed since it was read, or is another one.
     """
-    _mark(api, claim, label=None, disk=None, by=None)
+    annotations = {names.SUPERSEDED_FOR_ANNOTATION: None, names.SUPERSEDED_BY_ANNOTATION: None}
+    _mark(api, claim, {"labels": {names.SUPERSEDED_LABEL: None}, "annotations": annotations})
 
 
 def superseded_everywhere(api: Api) -> list[Json]:
@@ -174,23 +182,25 @@ def superseded_everywhere(api: Api) -> list[Json]:
     return api.list(CLAIMS, None, label_selector=f"{names.SUPERSEDED_LABEL}=true")
 
 
-def _mark(api: Api, claim: Json, *, label: str | None, disk: str | None, by: str | None) -> None:
+def mark_filled(api: Api, claim: Json, disk: str | None) -> None:
+    """Mark a claim as the one that a disk (``<virtual machine>/<volume>``) was moved to.
+
+    With None the mark is taken off.
+
+    Raises:
+        Conflict: the claim was changed since it was read, or is another one.
+    """
+    held = None if disk is None else names.held_by(disk, claim["metadata"]["uid"])
+    _mark(api, claim, {"annotations": {names.HOLDS_ANNOTATION: held}})
+
+
+def _mark(api: Api, claim: Json, changes: Json) -> None:
     metadata = claim["metadata"]
-    patch = {
-        "metadata": {
-            "uid": metadata["uid"],
-            "labels": {names.SUPERSEDED_LABEL: label},
-            "annotations": {
-                names.SUPERSEDED_FOR_ANNOTATION: disk,
-                names.SUPERSEDED_BY_ANNOTATION: by,
-            },
-        }
-    }
     api.merge_patch(
         CLAIMS,
         metadata["namespace"],
         metadata["name"],
-        patch,
+        {"metadata": {"uid": metadata["uid"], **changes}},
         resource_version=metadata["resourceVersion"],
     )
 

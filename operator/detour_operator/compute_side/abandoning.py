@@ -55,6 +55,7 @@ def lost_node(seen: Observation) -> Step | None:
         return (
             _to_destination(seen)
             or superseded.mark_source(seen)
+            or superseded.mark_destination(seen)
             or _end(seen, Position.DESTINATION)
         )
     return guest.node_lost(seen, _at_stake(seen))

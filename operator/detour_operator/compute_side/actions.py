@@ -174,6 +174,13 @@ class TakeMarkOff:
     """Take such a mark off the destination claim."""
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class MarkFilled:
+    """Mark the destination claim as the one that all of a disk is on; None takes the mark off."""
+
+    disk: str | None
+
+
 Action = (
     AddFinalizer
     | RemoveFinalizer
@@ -197,4 +204,5 @@ Action = (
     | HandMachine
     | MarkSuperseded
     | TakeMarkOff
+    | MarkFilled
 )

@@ -103,8 +103,12 @@ class Apply:
                 self._finish_instance()
             case actions.HandMachine():
                 self._hand_machine(action)
-            case actions.MarkSuperseded() | actions.TakeMarkOff():
-                self._mark(action)
+            case actions.MarkSuperseded(disk=disk, by=by):
+                claims.mark_superseded(self._api, _present(self._found.source_claim), disk, by)
+            case actions.TakeMarkOff():
+                claims.take_mark_off(self._api, _present(self._found.destination_claim))
+            case actions.MarkFilled(disk):
+                claims.mark_filled(self._api, _present(self._found.destination_claim), disk)
 
     def _remove_finalizer(self) -> None:
         stored.remove_finalizer(self._api, ATTACHMENT_SWITCHES, self._meta, SWITCH_FINALIZER)
@@ -130,13 +134,6 @@ class Apply:
         self._patch_machine(patch)
         message = f"pointed the virtual machine from {action.old} at {action.new}"
         self._events.emit(self._found.switch.raw, "MachineHandedOver", message)
-
-    def _mark(self, action: actions.MarkSuperseded | actions.TakeMarkOff) -> None:
-        if isinstance(action, actions.MarkSuperseded):
-            source = _present(self._found.source_claim)
-            claims.mark_superseded(self._api, source, action.disk, action.by)
-        else:
-            claims.take_mark_off(self._api, _present(self._found.destination_claim))
 
     def _create_overlay_claim(self, action: actions.CreateOverlayClaim) -> None:
         claims.create_for_overlay(

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from detour_crds.names import (
+    HOLDS_ANNOTATION,
     OVERLAY_OF_ANNOTATION,
     SUPERSEDED_BY_ANNOTATION,
     SUPERSEDED_FOR_ANNOTATION,
     SUPERSEDED_LABEL,
     fence_annotation,
+    held_on,
 )
 from detour_operator.compute_side.observation import Budget, Claim, Instance, Machine, Pod
 from detour_operator.compute_side.ownership import declared_by
@@ -126,6 +128,7 @@ def claim(raw: Json) -> Claim:
         made_for=annotations.get(OVERLAY_OF_ANNOTATION),
         superseded_for=annotations.get(SUPERSEDED_FOR_ANNOTATION, "") if marked else None,
         superseded_by=annotations.get(SUPERSEDED_BY_ANNOTATION) if marked else None,
+        holds=held_on(annotations.get(HOLDS_ANNOTATION), raw["metadata"]["uid"]),
     )
 
 

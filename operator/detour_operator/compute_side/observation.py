@@ -169,6 +169,7 @@ class Budget:
 class Claim:
     """A PersistentVolumeClaim; ``superseded_for`` is the disk it is a stale image of, if any.
 
+    ``holds`` is the disk that was moved here, if any.
     ``made_for`` is the uid of the switch whose overlay it was created for. ``requested_bytes`` are
     what it asks for, ``capacity_bytes`` what it has, None until it is bound. ``filling``: CDI has
     not written to it all that it was asked to.
@@ -185,6 +186,7 @@ class Claim:
     made_for: str | None = None
     superseded_for: str | None = None
     superseded_by: str | None = None
+    holds: str | None = None
     filling: bool = False
 
     @property

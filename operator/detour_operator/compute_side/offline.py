@@ -17,7 +17,8 @@ from detour_operator.compute_side.step import Step, act, record, stall, wait
 def start(seen: Observation) -> Step:
     """Row D0: the lock was seen to bite, and after that still no instance."""
     message = "the virtual machine is stopped and locked: nothing writes to the source"
-    return put_on(seen) or record(seen, "Frozen", message, offline=True, position=Position.FROZEN)
+    frozen = record(seen, "Frozen", message, offline=True, position=Position.FROZEN)
+    return put_on(seen) or superseded.unmark_destination(seen) or frozen
 
 
 def switch(seen: Observation) -> Step:
@@ -64,6 +65,7 @@ def _to_destination(seen: Observation) -> Step:
         superseded.take_off_destination(seen)
         or _machine(seen)
         or superseded.mark_source(seen)
+        or superseded.mark_destination(seen)
         or _end(seen)
     )
 

@@ -9,6 +9,7 @@ from detour_operator.compute_side import (
     preflight,
     rivals,
     strategy,
+    superseded,
     undo,
 )
 from detour_operator.compute_side.budget import put_up
@@ -44,6 +45,7 @@ def start(seen: Observation) -> Step:
         or strategy.take_off(seen)
         or open_fence(seen)
         or _name_destination(seen)
+        or superseded.unmark_destination(seen)
         or hold(seen)
         or _order(seen)
     )

@@ -127,6 +127,7 @@ def _released(seen: Observation) -> Step:
         or superseded.take_off_destination(seen)
         or _machine_on_destination(seen)
         or superseded.mark_source(seen)
+        or superseded.mark_destination(seen)
         or _handover_done(seen)
         or _held_for_good(seen)
         or close_fence(seen)

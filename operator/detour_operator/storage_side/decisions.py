@@ -144,7 +144,8 @@ def _switch_spec(seen: Observation, claim: str | None) -> AttachmentSwitchSpec:
 def _switch_lost(seen: Observation) -> Decision:
     """A switch that had frozen the source is gone: its finalizer let it go at one of its ends.
 
-    Which of the two, the virtual machine says.
+    Which of the two, the virtual machine and the compute side's mark on the claim say: once the
+    lock is off, anybody may have the machine name any claim.
     """
     if seen.jobs or copiers_may_live(seen):
         message = "the AttachmentSwitch is gone; waiting for the copier to end"
@@ -155,7 +156,9 @@ def _switch_lost(seen: Observation) -> Decision:
     around = seen.surroundings
     machine = around.virtual_machine if around else None
     claim = machine.claims.get(seen.spec.volume) if machine else None
-    if claim is not None and claim == destination.claim_name(seen.meta, seen.spec):
+    named = claim is not None and claim == destination.claim_name(seen.meta, seen.spec)
+    there = around.destination if around and named else None
+    if there is not None and preflight.holds_disk(seen.spec, there):
         return _complete(seen)
     on_source = claim is not None and claim == seen.status.source_claim
     left = discarding.left(seen, claim=on_source)
@@ -164,6 +167,11 @@ def _switch_lost(seen: Observation) -> Decision:
     if wants_back(seen):
         return going_back.without_switch(seen)
     message = "the AttachmentSwitch was deleted; the disk is on the source claim"
+    if named:
+        message += (
+            f", and VirtualMachine {seen.spec.virtual_machine.name} names {claim}, which nothing"
+            f" says it was moved to: have it name {seen.status.source_claim}"
+        )
     return going_back.end(seen, "SwitchDeleted", message)
 
 

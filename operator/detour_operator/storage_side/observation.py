@@ -43,6 +43,7 @@ class SeenClaim:
     ``request`` is ``requested`` as it was written, for a claim that is to ask for the same.
     ``filling``: CDI has not finished what a DataVolume asks of it.
     ``superseded_for`` is ``<virtual machine>/<volume>`` if that disk was moved away from here.
+    ``holds`` is the disk, written the same, that was moved here.
     ``volume`` is the PersistentVolume it is bound to. ``data_source`` is what the storage is to
     make it from, ``Kind/name``, and ``token`` the attempt under which Detour asked for that.
     ``copied_under`` is somebody else's word that a copy is done.
@@ -61,6 +62,7 @@ class SeenClaim:
     created_for: str | None
     filling: bool = False
     superseded_for: str | None = None
+    holds: str | None = None
     data_volume: Owner | None = None
     volume: str | None = None
     data_source: str | None = None

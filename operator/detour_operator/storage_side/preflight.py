@@ -7,7 +7,7 @@ the compute side, which refuses by its switch's ``Accepted``.
 import dataclasses
 from collections.abc import Callable
 
-from detour_crds.names import LABEL_LIMIT
+from detour_crds.names import HOLDS_ANNOTATION, LABEL_LIMIT
 from detour_crds.quantities import bytes_of
 from detour_crds.volume_migration import (
     CopyMethod,
@@ -138,6 +138,8 @@ def _already_there(seen: Observation, around: Surroundings) -> AlreadyThere | Re
 
     The virtual machine alone does not tell: its manifest may name a claim that the running guest
     is not on. Then no pod has that claim, while after a move the holder or the launcher has it.
+    Of a stopped one it may name a claim that nothing was ever copied to: only the compute side's
+    mark says that the disk was moved there.
     """
     vm, there = around.virtual_machine, around.destination
     name = destination.claim_name(seen.meta, seen.spec)
@@ -157,7 +159,21 @@ def _already_there(seen: Observation, around: Surroundings) -> AlreadyThere | Re
             "another one: have the manifest name the old claim until the disk was moved"
         )
         return Refusal("RestartRequired", message)
+    if not vm.started and not holds_disk(seen.spec, there):
+        message = (
+            f"VirtualMachine {vm.name} names the claim {name} already, and nothing says that its"
+            f" volume {seen.spec.volume} was moved there (the claim has no such annotation"
+            f" {HOLDS_ANNOTATION}): have the manifest name the old claim until the disk was moved;"
+            " if the disk surely is there, delete this VolumeMigration"
+        )
+        return Refusal("DestinationNotFilled", message)
     return AlreadyThere(name)
+
+
+def holds_disk(spec: VolumeMigrationSpec, claim: SeenClaim) -> bool:
+    """Whether all of the disk was moved to this very claim, and not moved on since."""
+    disk = f"{spec.virtual_machine.name}/{spec.volume}"
+    return claim.holds == disk and claim.superseded_for is None
 
 
 def _name(seen: Observation) -> Refusal | None:

@@ -66,6 +66,7 @@ def claim(raw: Raw) -> SeenClaim:
         created_for=meta.annotations.get(names.DESTINATION_OF_ANNOTATION),
         filling=is_being_filled(raw),
         superseded_for=_superseded_for(raw),
+        holds=names.held_on(meta.annotations.get(names.HOLDS_ANNOTATION), meta.uid),
         data_volume=_data_volume(raw),
         volume=spec.get("volumeName") or None,
         data_source=_data_source(spec),

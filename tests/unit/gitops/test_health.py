@@ -59,7 +59,9 @@ def told(seen, kind, reason, is_true):
 
 def there():
     seen = at(BEGUN, vm=DESTINATION)
-    around = dataclasses.replace(seen.surroundings, destination=claim(DESTINATION))
+    around = dataclasses.replace(
+        seen.surroundings, destination=claim(DESTINATION, holds="vm/data")
+    )
     assert isinstance(preflight.check(seen, around), preflight.AlreadyThere)
     return dataclasses.replace(seen, surroundings=around)
 

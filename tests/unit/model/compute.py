@@ -85,7 +85,7 @@ def _observe(switch, machine, instance, cluster, alive, permitted, claim_uid, no
         budget=_seen_budget(cluster) if cluster.budget else ABSENT,
         source_claim=_seen_source(source, cluster),
         destination_claim=(
-            observation.Claim(name=D, uid=claim_uid)
+            observation.Claim(name=D, uid=claim_uid, holds="vm/data" if cluster.filled else None)
             if cluster.destination and switch.named
             else ABSENT
         ),
@@ -318,6 +318,8 @@ def write(world: World, what):  # noqa: C901, PLR0912 - one line per write
         case actions.MarkSuperseded():
             unmarked = not world.cluster.superseded
             return world.alter("cluster", superseded=True) if unmarked else None
+        case actions.MarkFilled(disk):
+            return world.alter("cluster", filled=disk is not None)
     raise AssertionError(what)
 
 

@@ -140,7 +140,8 @@ class Cluster:
         heard: the API server knows of the lock.
         destination: the claim is there.
         switches: how many were created under the migration's name.
-        superseded: the source claim is marked as stale.
+        superseded: the source claim is marked as stale; ``filled``: the destination as the one
+            that the disk is on.
         late: a limit of time has passed.
     """
 
@@ -154,6 +155,7 @@ class Cluster:
     destination: bool = False
     switches: int = 0
     superseded: bool = False
+    filled: bool = False
     late: bool = False
 
 

@@ -101,6 +101,12 @@ def a_stale_source_is_marked(world):
     return not moved or world.cluster.superseded
 
 
+def the_claim_of_the_disk_is_marked(world):
+    """Or else the end cannot be told once the switch is gone."""
+    moved = world.switch is not None and world.switch.position is Position.DESTINATION
+    return not moved or world.cluster.filled
+
+
 def an_end_is_true(world):
     """What is reported as the end is so."""
     ends = {Position.SOURCE: S, Position.DESTINATION: D}
@@ -134,6 +140,7 @@ INVARIANTS = {
         lets_nothing_open_the_wrong_image,
         kubevirt_does_not_move_the_volume,
         a_stale_source_is_marked,
+        the_claim_of_the_disk_is_marked,
         an_end_is_true,
         nothing_runs_when_it_is_over,
         only_one_node_writes,

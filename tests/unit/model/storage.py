@@ -28,9 +28,9 @@ LONG_AGO = "2025-12-31T00:00:00Z"
 
 
 @functools.cache
-def decided(decide, migration, switch, claim, destination, copying, made):
+def decided(decide, migration, switch, claim, destination, copying, made, filled):
     """The decision, and the status that is published before it is carried out."""
-    seen = _observe(migration, switch, claim, destination, copying, made)
+    seen = _observe(migration, switch, claim, destination, copying, made, filled)
     decision = decide(seen)
     return decision, reduced(status(seen, decision))
 
@@ -39,12 +39,12 @@ def look(decide, world: World):
     """The decision in this world."""
     return decided(
         decide, world.migration, world.switch, world.machine.claim, world.cluster.destination,
-        world.copying, world.made,
+        world.copying, world.made, world.cluster.filled,
     )  # fmt: skip
 
 
-def _observe(migration, switch, claim, destination, copying, made):
-    around, there = None, _seen_claim(made) if destination else None
+def _observe(migration, switch, claim, destination, copying, made, filled):
+    around, there = None, _seen_claim(made, filled) if destination else None
     if switch is None:
         around = storage_seen.surroundings(storage_seen.claim(claim, SIZE), there)
         offered = storage_seen.storage() if made.offers else None
@@ -81,7 +81,7 @@ def _observe(migration, switch, claim, destination, copying, made):
     )
 
 
-def _seen_claim(made):
+def _seen_claim(made, filled):
     pending = {} if made.bound else {"phase": "Pending", "capacity": None}
     return storage_seen.claim(
         D,
@@ -93,6 +93,7 @@ def _seen_claim(made):
         data_source=made.source or None,
         token=made.token or None,
         created=A_WHILE_AGO,
+        holds="vm/data" if filled else None,
         **(pending if made.source else {}),
     )
 
@@ -254,7 +255,7 @@ def _create_claim(world, claim):
         leaving=False,
         overdue=False,
     )
-    return world.change(made=made).alter("cluster", destination=True)
+    return world.change(made=made).alter("cluster", destination=True, filled=False)
 
 
 def _create_snapshot(world, snapshot):

@@ -125,6 +125,11 @@ OPERATOR = {
         (superseded, "mark_source", nothing),
         {"a_stale_source_is_marked"},
     ),
+    "unlock before the destination is marked": (
+        PLAIN,
+        (superseded, "mark_destination", nothing),
+        {"the_claim_of_the_disk_is_marked"},
+    ),
     "unlock with the fence open": (
         PLAIN,
         (switching, "close_fence", nothing),

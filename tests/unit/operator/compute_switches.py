@@ -80,6 +80,8 @@ SEEN = Observation(
 
 MARKED = dataclasses.replace(SEEN.source_claim, superseded_for="vm/data", superseded_by="new")
 """The source claim once it is marked as stale."""
+FILLED = dataclasses.replace(SEEN.destination_claim, holds="vm/data")
+"""The destination claim once it is marked as the one the disk is on."""
 OVERLAY = {"order": Order.OVERLAY}
 MIRRORED = {"order": Order.MIRRORED}
 ORDERED = {"order": Order.DESTINATION, "handover": Handover.INSTANCE}
@@ -119,4 +121,6 @@ def seen(
             facts[name] = dataclasses.replace(getattr(SEEN, name), **changes)
         elif changes is not None:
             facts[name] = changes
+    if facts.get("source_claim") == MARKED:
+        facts.setdefault("destination_claim", FILLED)  # the mark that follows
     return dataclasses.replace(SEEN, switch=changed, **facts)

@@ -104,6 +104,7 @@ class World:
     restarted: bool = False
     paused: bool = False
     marked: bool = False
+    filled: bool = False
     live_migration: bool = False
     holder: str = ""
     finisher: tuple[str, ...] = ()
@@ -188,7 +189,9 @@ class World:
             finisher=self._finisher() if self.finisher else nothing,
             budget=BUDGET if self.budget else nothing,
             source_claim=self._source(),
-            destination_claim=observation.Claim(name=D, uid=D),
+            destination_claim=observation.Claim(
+                name=D, uid=D, holds="vm/data" if self.filled else None
+            ),
             live_migrations=("vmim",) if self.live_migration else (),
             proof=proof if self.compute.locked else nothing,
             permitted=self.permitted if asked else nothing,
@@ -255,6 +258,8 @@ class World:
                 return self._on("machine", machine=new, strategy=strategy)
             case actions.MarkSuperseded():
                 return self._on("source", marked=True)
+            case actions.MarkFilled(disk):
+                return self._on("destination", filled=disk is not None)
 
     def publish(self, status: AttachmentSwitchStatus) -> "World":
         compute = status.compute or Compute()
@@ -406,6 +411,7 @@ WRITES_TO = {
     actions.DeleteFinisher: "finisher",
     actions.CreateBudget: "budget",
     actions.MarkSuperseded: "source",
+    actions.MarkFilled: "destination",
 }
 
 

@@ -122,7 +122,8 @@ class World:
     """Durable facts; ``job`` is running, complete, failed or deleted (its pod may live).
 
     ``looks``: that Job only looks. ``data`` is whose data the destination holds: nobody's,
-    somebody else's (``foreign``) or what a copier has written (``ours``).
+    somebody else's (``foreign``) or what a copier has written (``ours``). ``moved``: a VM that
+    names the destination has its disk there, as the claim's mark says.
     """
 
     spec: VolumeMigrationSpec = SPEC
@@ -140,6 +141,7 @@ class World:
     copier: bool = False
     whole: bool = False
     vm: str = SOURCE
+    moved: bool = True
 
     def __repr__(self):
         """The part of a test's name that tells it from others."""
@@ -190,6 +192,8 @@ class World:
         made = claim(DESTINATION, phase="Pending", capacity=None, created_for=UID)
         if self.spec.destination.claim_name:
             made = claim(DESTINATION)
+        if self.vm == DESTINATION and self.moved:
+            made = dataclasses.replace(made, holds="vm/data")
         return storage_seen.surroundings(claim(self.vm), made if self.claim else None)
 
     def passes(self):

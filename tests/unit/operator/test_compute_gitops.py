@@ -14,7 +14,7 @@ from detour_operator.compute_side.gather import rivals_of
 from detour_operator.compute_side.observation import Nothing
 from detour_operator.compute_side.ownership import declared_by
 from unit.operator.compute_samples import claim, machine
-from unit.operator.compute_switches import SEEN, SWITCH, seen
+from unit.operator.compute_switches import FILLED, SEEN, SWITCH, seen
 
 RELEASED = {
     "node": {"reached": Order.DESTINATION},
@@ -26,6 +26,8 @@ LEFT = {**ORDERED, "handover": Handover.NOT_PERMITTED}
 ON_NEW = {"claim": "new"}
 HANDED = {"claim": "new", "strategy": "Migration"}
 MARK = actions.MarkSuperseded(disk="vm/data", by="new")
+FILL = actions.MarkFilled(disk="vm/data")
+OTHERS = dataclasses.replace(SEEN.destination_claim, holds="vm/root")
 GOING = dataclasses.replace(SEEN.source_claim, deleting=True)
 OLD_SOURCE = dataclasses.replace(SEEN.destination_claim, superseded_for="x")
 STALE = dataclasses.replace(SEEN.source_claim, superseded_for="vm/data", superseded_by="new")
@@ -68,16 +70,21 @@ MARKS = {
         ),
         (MARK,),
     ),
-    "marked": (released(machine=HANDED, source_claim=STALE), ()),
+    "the destination too": (
+        released(machine=HANDED, source_claim=STALE, destination_claim=SEEN.destination_claim),
+        (FILL,),
+    ),
+    "marked for another disk": (
+        released(machine=HANDED, source_claim=STALE, destination_claim=OTHERS),
+        (FILL,),
+    ),
+    "marked": (released(machine=HANDED, source_claim=STALE, destination_claim=FILLED), ()),
     "another claim of its name": (
         released(machine=HANDED, source_claim=dataclasses.replace(SEEN.source_claim, uid="later")),
-        (),
+        (FILL,),
     ),
-    "gone": (released(machine=HANDED, source_claim=Nothing.ABSENT), ()),
-    "going": (
-        released(machine=HANDED, source_claim=GOING),
-        (),
-    ),
+    "gone": (released(machine=HANDED, source_claim=Nothing.ABSENT), (FILL,)),
+    "going": (released(machine=HANDED, source_claim=GOING), (FILL,)),
     "an old source is the destination now": (
         released(destination_claim=OLD_SOURCE),
         (actions.TakeMarkOff(),),
@@ -104,6 +111,24 @@ def test_a_mark_is_read_with_its_label_alone():
     raw["metadata"]["labels"] = {"detour.dev/superseded": "true"}
     found = facts.claim(raw)
     assert (found.superseded_for, found.superseded_by) == ("vm/data", "new")
+
+
+def test_a_claim_that_is_written_over_has_no_disk_of_an_earlier_move():
+    """Cancelled half-way it would be taken for the place where the disk is."""
+    decision = decide(seen(node={}, destination_claim=OTHERS))
+    assert decision.actions == (actions.MarkFilled(disk=None),)
+    assert decision.status.compute.locked
+    assert decision.status.compute.order is Order.NONE
+
+
+def test_the_mark_counts_on_its_own_claim_alone():
+    """A manifest that was taken from it, or from a backup, makes another claim."""
+    raw = claim("new")
+    raw["metadata"]["annotations"] = {"detour.dev/holds": f"vm/data/{raw['metadata']['uid']}"}
+    assert facts.claim(raw).holds == "vm/data"
+    for told in ("vm/data/another-uid", "vm/data", raw["metadata"]["uid"], ""):
+        raw["metadata"]["annotations"] = {"detour.dev/holds": told}
+        assert facts.claim(raw).holds is None
 
 
 # handover: WaitForDeclared.

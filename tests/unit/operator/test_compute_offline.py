@@ -10,7 +10,7 @@ from detour_crds.volume_migration import HandoverMode
 from detour_operator.compute_side import actions, fitting
 from detour_operator.compute_side.decisions import decide
 from detour_operator.compute_side.observation import Nothing, Proof
-from unit.operator.compute_switches import MARKED, SEEN, SWITCH, seen
+from unit.operator.compute_switches import FILLED, MARKED, SEEN, SWITCH, seen
 
 STOPPED = {
     "instance": Nothing.ABSENT,
@@ -212,13 +212,22 @@ def test_f3_the_lock_comes_off_when_the_machine_names_the_destination():
     assert decide(stopped(ORDERED, **there)).actions == (
         actions.MarkSuperseded(disk="vm/data", by="new"),
     )
-    there["source_claim"] = MARKED
+    there |= {"source_claim": MARKED, "destination_claim": SEEN.destination_claim}
+    assert decide(stopped(ORDERED, **there)).actions == (actions.MarkFilled(disk="vm/data"),)
+    there["destination_claim"] = FILLED
     decision = decide(stopped(ORDERED, **there))
     assert decision.status.compute.handover is Handover.DONE
     decision = decide(stopped({**ORDERED, "handover": Handover.DONE}, **there))
     assert decision.status.position is Position.DESTINATION
     assert decision.status.compute.locked is False
     assert status_of(decision, SwitchCondition.READY) is Status.TRUE
+
+
+def test_a_claim_that_is_written_over_has_no_disk_of_an_earlier_move():
+    decision = decide(stopped(destination_claim=FILLED))
+    assert decision.actions == (actions.MarkFilled(disk=None),)
+    assert decision.status.compute.locked
+    assert not decision.status.compute.offline, "before anybody copies"
 
 
 def test_u2_a_lock_that_was_taken_off_comes_first():

@@ -132,6 +132,8 @@ def test_a_whole_move(driver):
         "detour.dev/superseded-for": "web/data",
         "detour.dev/superseded-by": "new",
     }
+    filled = cluster.objects[f"{NS}/persistentvolumeclaims/new"]["metadata"]
+    assert filled["annotations"] == {"detour.dev/holds": f"web/data/{filled['uid']}"}
 
 
 def counted(name, **labels):
@@ -163,7 +165,10 @@ def test_a_move_onto_a_stale_claim_takes_its_mark_off_before_the_machine_names_i
     cluster, path = driver.cluster, f"{NS}/persistentvolumeclaims/new"
     cluster.objects[path]["metadata"] |= {
         "labels": {"detour.dev/superseded": "true", "other": "kept"},
-        "annotations": {"detour.dev/superseded-for": "web/data"},
+        "annotations": {
+            "detour.dev/superseded-for": "web/data",
+            "detour.dev/holds": f"web/data/{cluster.objects[path]['metadata']['uid']}",
+        },
     }
     driver.mirrored()
     shown = cluster.objects[INSTANCE]["status"]["volumeStatus"][1]

@@ -169,6 +169,7 @@ def check_unlock(before, after):
         return
     assert where in (S, D)
     assert before.marked == (where == D)
+    assert before.filled == (where == D)
     assert before.machine == where
     assert not before.fence
     assert not before.migrated or not before.alive

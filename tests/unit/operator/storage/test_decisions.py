@@ -184,6 +184,11 @@ ROWS = {
         "Succeeded",
         [],
     ),
+    "the switch is gone, the VM on a claim that the disk was not moved to": (
+        world(switch=None, vm=DESTINATION, moved=False),
+        "Failed",
+        [],
+    ),
     "the switch is gone, cancelled": (world(switch=None, spec=CANCEL), "Cancelled", []),
     "the switch is gone, a copier is not": (
         world(switch=None, job="running", copier=True),

@@ -69,6 +69,41 @@ REFUSALS = {
         | {"destination": claim(DESTINATION, created_for=UID)},
         "DestinationNotFilled",
     ),
+    "a stopped VM's manifest names an empty claim": (
+        {
+            "spec": NAMED,
+            "source": claim(DESTINATION),
+            "virtual_machine": machine(data=DESTINATION),
+            "destination": claim(DESTINATION),
+        },
+        "DestinationNotFilled",
+    ),
+    "a stopped VM's manifest names a claim of an earlier move that was cancelled": (
+        {
+            "source": claim(DESTINATION),
+            "virtual_machine": machine(data=DESTINATION),
+            "destination": claim(DESTINATION, created_for="an earlier object"),
+        },
+        "DestinationNotFilled",
+    ),
+    "a stopped VM's manifest names a claim with another disk": (
+        {
+            "spec": NAMED,
+            "source": claim(DESTINATION),
+            "virtual_machine": machine(data=DESTINATION),
+            "destination": claim(DESTINATION, holds="vm/root"),
+        },
+        "DestinationNotFilled",
+    ),
+    "a stopped VM's manifest names a claim that its disk has left": (
+        {
+            "spec": NAMED,
+            "source": claim(DESTINATION),
+            "virtual_machine": machine(data=DESTINATION),
+            "destination": claim(DESTINATION, holds="vm/data", superseded_for="vm/data"),
+        },
+        "DestinationNotFilled",
+    ),
     "the VM's claim is the destination, and going": (
         {
             "spec": spec(destination=Destination(claim_name=SOURCE)),
@@ -185,7 +220,15 @@ THERE = {
         "spec": spec(copy=CopySpec(method=CopyMethod.HYPERVISOR, verify=Verify.CHECKSUM))
     },
     "used by the machine itself": {"destination_users": ("pod launcher", "VirtualMachine vm")},
-    "a stopped machine": {"virtual_machine": dataclasses.replace(ON_IT, started=False)},
+    "a stopped machine": {
+        "virtual_machine": dataclasses.replace(ON_IT, started=False),
+        "destination": claim(DESTINATION, holds="vm/data"),
+    },
+    "a stopped machine, by a claim's name": {
+        "spec": NAMED,
+        "virtual_machine": dataclasses.replace(ON_IT, started=False),
+        "destination": claim(DESTINATION, holds="vm/data"),
+    },
 }
 
 
