@@ -84,3 +84,7 @@ def test_api_server_refuses_what_makes_no_sense(kube, namespace, migrate):
     ):
         with pytest.raises(KubectlError, match=words):
             kube.patch("volumemigrations", "m", namespace, {"spec": patch})
+    migrate("q", "vm", {"claimTemplate": {}}, copy={"method": "Hypervisor"}, cancel=True)
+    with pytest.raises(KubectlError, match="whenStopped Finish is not possible"):
+        kube.patch("volumemigrations", "q", namespace, {"spec": {"whenStopped": "Finish"}})
+    kube.patch("volumemigrations", "q", namespace, {"spec": {"whenStopped": "Cancel"}})

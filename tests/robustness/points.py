@@ -144,6 +144,7 @@ ELSEWHERE = {
     "compute.record.seLinuxLevel": "on nodes with SELinux",
     "compute.record.compute": "never: the record as a whole is not taken away",
     "storage.SetTrust": "where a person answers",
+    "storage.SetWhenStopped": "where a person changes what he wants",
     "storage.DeleteClaim": "where a copy by the storage is given up",
     "storage.DeleteSource": "with sourceReclaimPolicy: Delete",
     "storage.record.external": "where somebody else copies",

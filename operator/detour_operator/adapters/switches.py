@@ -10,7 +10,7 @@ from detour_crds.attachment_switch import (
     Position,
 )
 from detour_crds.serialise import parse, serialise
-from detour_crds.volume_migration import Trust
+from detour_crds.volume_migration import Trust, WhenStopped
 from detour_operator.adapters.client import Api, Json
 from detour_operator.adapters.resources import ATTACHMENT_SWITCHES
 from detour_operator.reconcile.objects import Meta, meta_of
@@ -92,6 +92,19 @@ def set_trust(api: Api, switch: Meta, trust: Trust) -> None:
     operations = [
         {"op": "test", "path": "/metadata/uid", "value": switch.uid},
         {"op": "add", "path": "/spec/trust", "value": trust.value},
+    ]
+    api.json_patch(ATTACHMENT_SWITCHES, switch.namespace, switch.name, operations)
+
+
+def set_when_stopped(api: Api, switch: Meta, when: WhenStopped) -> None:
+    """Tell this very switch what is to happen if the guest stops in the middle.
+
+    Raises:
+        Conflict: the switch of that name is another one.
+    """
+    operations = [
+        {"op": "test", "path": "/metadata/uid", "value": switch.uid},
+        {"op": "add", "path": "/spec/whenStopped", "value": when.value},
     ]
     api.json_patch(ATTACHMENT_SWITCHES, switch.namespace, switch.name, operations)
 

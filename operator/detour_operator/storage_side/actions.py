@@ -3,7 +3,7 @@
 import dataclasses
 
 from detour_crds.attachment_switch import AttachmentSwitchSpec, Position
-from detour_crds.volume_migration import CopyMethod, Trust, Verify
+from detour_crds.volume_migration import CopyMethod, Trust, Verify, WhenStopped
 from detour_operator.reconcile.objects import Meta
 from detour_operator.storage_side.observation import Owner
 
@@ -135,6 +135,14 @@ class SetTrust:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class SetWhenStopped:
+    """Pass on what is to happen if the guest stops in the middle, which was changed."""
+
+    switch: Meta
+    when_stopped: WhenStopped
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class SetPosition:
     """Ask the switch for Destination (complete) or Source (cancel)."""
 
@@ -174,5 +182,6 @@ Action = (
     | SetPosition
     | NameDestination
     | SetTrust
+    | SetWhenStopped
     | DeleteSource
 )

@@ -26,6 +26,7 @@ from detour_operator.storage_side.actions import (
     RemoveFinalizer,
     SetPosition,
     SetTrust,
+    SetWhenStopped,
     StartJob,
 )
 
@@ -75,6 +76,8 @@ def _apply(  # noqa: C901, PLR0912 - one line per action
             switches.delete(api, switch)
         case SetTrust(switch, trust):
             switches.set_trust(api, switch, trust)
+        case SetWhenStopped(switch, when):
+            switches.set_when_stopped(api, switch, when)
         case SetPosition(switch, position):
             switches.set_position(api, switch, position)
         case NameDestination(switch, claim):

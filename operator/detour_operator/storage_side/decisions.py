@@ -29,6 +29,7 @@ from detour_operator.storage_side import (
     methods,
     preflight,
     snapshot,
+    when_stopped,
 )
 from detour_operator.storage_side.actions import (
     Action,
@@ -61,7 +62,8 @@ def decide(seen: Observation) -> Decision:
     if MIGRATION_FINALIZER not in seen.meta.finalizers:
         return _first_visit(seen)
     if seen.switch is not None and seen.switch.ours:
-        return _with_switch(seen, seen.switch)
+        decision = _with_switch(seen, seen.switch)
+        return when_stopped.passed_on(seen, seen.switch, decision)
     if seen.status.start_time is not None:
         return _switch_lost(seen)
     if wants_back(seen):

@@ -64,7 +64,8 @@ def after_switch(seen: Observation, switch: SeenSwitch) -> Decision:
 
 
 def _starts_again(seen: Observation) -> bool:
-    return not is_unwanted(seen) and seen.spec.when_stopped is WhenStopped.AUTO
+    """Finish was asked for too late for its switch, or before that had frozen anything."""
+    return not is_unwanted(seen) and seen.spec.when_stopped is not WhenStopped.CANCEL
 
 
 def _start_again(switch: SeenSwitch) -> Decision:

@@ -5,7 +5,7 @@ import dataclasses
 from detour_agent.domain.situation import Job
 from detour_crds.attachment_switch import Handover, Order, Top
 from detour_crds.conditions import Status, SwitchCondition, find
-from detour_crds.volume_migration import CopyMethod, Trust
+from detour_crds.volume_migration import CopyMethod, Trust, WhenStopped
 from detour_operator.compute_side.guest import NODE_LOST
 from unit.model.facts import Content, D, Qemu
 from unit.model.world import World
@@ -225,6 +225,20 @@ def cancels(world):
 def holds(world):
     """The user wants to wait after the copy, all of a sudden."""
     return set() if world.migration.hold else {world.alter("migration", hold=True)}
+
+
+def finishes(world):
+    """The user would rather have the guest wait for the end of the move, all of a sudden."""
+    return _changed(world, WhenStopped.FINISH)
+
+
+def gives_up(world):
+    return _changed(world, WhenStopped.CANCEL)
+
+
+def _changed(world, when):
+    same = world.migration.when_stopped is when
+    return set() if same else {world.alter("migration", when_stopped=when)}
 
 
 def lets_go(world):

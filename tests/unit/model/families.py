@@ -87,6 +87,12 @@ COMPLETE = {
     ),
     "the guest is lost": Family(accidents=LOST_GUEST, faults=1),
     "the guest is lost, and cancel": Family(wishes=CANCELS, accidents=LOST_GUEST, faults=1),
+    "the guest is lost: finish, after all": Family(
+        wishes=(events.finishes,), accidents=LOST_GUEST, faults=1
+    ),
+    "the guest is lost: cancel, after all": Family(
+        wishes=(events.gives_up,), accidents=LOST_GUEST, faults=1
+    ),
     "the guest is lost: finish": Family(FINISHING, CANCELS, LOST_GUEST, faults=1),
     "the guest is lost: cancel": Family(GIVING_UP, CANCELS, LOST_GUEST, faults=1),
     "the guest is lost while it waits": Family(HOLDING, HOLDS, LOST_GUEST, faults=1),

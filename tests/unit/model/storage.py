@@ -117,7 +117,9 @@ def _seen_switch(switch):
         meta=Meta(
             name="move", namespace="ns", uid=switch.uid, deleting=switch.deleting, **HASHABLE
         ),
-        spec=dataclasses.replace(compute.spec(switch), position=switch.wanted),
+        spec=dataclasses.replace(
+            compute.spec(switch), position=switch.wanted, when_stopped=switch.when_stopped
+        ),
         status=AttachmentSwitchStatus(
             position=switch.position,
             conditions=switch.conditions,
@@ -200,6 +202,9 @@ def write(world: World, what):  # noqa: C901, PLR0912 - one line per write
             return _delete_job(world, uid)
         case actions.SetPosition(meta, position):
             return _set_position(world, meta, position)
+        case actions.SetWhenStopped(meta, when):
+            same = world.switch is not None and world.switch.uid == meta.uid
+            return world.alter("switch", when_stopped=when) if same else None
         case actions.NameDestination(meta, _):
             same = world.switch is not None and world.switch.uid == meta.uid
             return world.alter("switch", named=True) if same else None
