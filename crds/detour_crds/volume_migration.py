@@ -235,6 +235,15 @@ class Copied:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class GuestStops:
+    """How often the move went back because the guest stopped; ``time`` of the last one."""
+
+    count: int | None = None
+    switch_uid: str | None = dataclasses.field(default=None, metadata=named("switchUID"))
+    time: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class VolumeMigrationStatus:
     """What is."""
 
@@ -258,6 +267,7 @@ class VolumeMigrationStatus:
     )
     node: str | None = None
     attempt: int | None = None
+    guest_stops: GuestStops | None = None
     start_time: str | None = None
     copied_time: str | None = None
     released_time: str | None = None

@@ -147,6 +147,7 @@ ELSEWHERE = {
     "storage.SetWhenStopped": "where a person changes what he wants",
     "storage.DeleteClaim": "where a copy by the storage is given up",
     "storage.DeleteSource": "with sourceReclaimPolicy: Delete",
+    "storage.record.guestStops": "where a move starts again because its guest stopped",
     "storage.record.external": "where somebody else copies",
     "storage.record.emptyClaimUID": "onto a claim that is there",
     "storage.record.discardedClaimUID": "where a copy by the storage failed",

@@ -29,6 +29,7 @@ from detour_operator.storage_side import (
     methods,
     preflight,
     snapshot,
+    starting_again,
     when_stopped,
 )
 from detour_operator.storage_side.actions import (
@@ -68,7 +69,7 @@ def decide(seen: Observation) -> Decision:
         return _switch_lost(seen)
     if wants_back(seen):
         return going_back.without_switch(seen)
-    return _start(seen)
+    return starting_again.pause(seen) or _start(seen)
 
 
 def _first_visit(seen: Observation) -> Decision:

@@ -6,9 +6,9 @@ a claim any more when the guest's writes are committed into the source.
 
 from detour_crds.attachment_switch import Position
 from detour_crds.conditions import MigrationCondition, Status, SwitchCondition, find
-from detour_crds.volume_migration import Phase, WhenStopped
-from detour_operator.storage_side import discarding, snapshot
-from detour_operator.storage_side.actions import Action, DeleteSwitch, SetPosition
+from detour_crds.volume_migration import Phase
+from detour_operator.storage_side import discarding, snapshot, starting_again
+from detour_operator.storage_side.actions import Action, SetPosition
 from detour_operator.storage_side.decision import (
     AT_ONCE,
     BUSY_SECONDS,
@@ -19,7 +19,6 @@ from detour_operator.storage_side.decision import (
     copiers_may_live,
     copy_failure,
     delete_jobs,
-    is_unwanted,
     wants_back,
 )
 from detour_operator.storage_side.observation import Observation, SeenSwitch
@@ -56,28 +55,11 @@ def after_switch(seen: Observation, switch: SeenSwitch) -> Decision:
     if failure is not None:
         return end(seen, COPY_FAILED, f"the copy failed ({failure[0]}): {failure[1]}")
     told = find(switch.status.conditions, SwitchCondition.READY)
-    if told is not None and told.reason == GUEST_STOPPED and _starts_again(seen):
-        return _start_again(switch)
+    if told is not None and told.reason == GUEST_STOPPED and starting_again.is_due(seen):
+        return starting_again.start_again(seen, switch)
     if told is not None and told.reason != CANCELLED and not seen.spec.cancel:
         return end(seen, told.reason, told.message)
     return end(seen, CANCELLED, _wish(seen))
-
-
-def _starts_again(seen: Observation) -> bool:
-    """Finish was asked for too late for its switch, or before that had frozen anything."""
-    return not is_unwanted(seen) and seen.spec.when_stopped is not WhenStopped.CANCEL
-
-
-def _start_again(switch: SeenSwitch) -> Decision:
-    """From nothing, with another switch: that the source was frozen is forgotten first."""
-    message = "the guest stopped in the middle; what it wrote is on the source: starting again"
-    return Decision(
-        phase=Phase.PREPARING,
-        message=message,
-        facts={"start_time": None, "copied": None, "copied_time": None, "external": None},
-        actions=(DeleteSwitch(switch.meta),),
-        after=BUSY_SECONDS,
-    )
 
 
 def is_too_late(seen: Observation, switch: SeenSwitch) -> bool:
