@@ -45,6 +45,16 @@ def world(base=IS_FROZEN, **changes):
 
 
 ROWS = {
+    "refused once the claim is there, which is its user's to delete": (
+        world(WITH_CLAIM, switch=Switch(at="refused")),
+        "Refused",
+        [],
+    ),
+    "refused, and cancelled: the claim stays": (
+        world(WITH_CLAIM, switch=Switch(Position.SOURCE, "source"), spec=CANCEL),
+        "Cancelled",
+        [],
+    ),
     "never seen: a finalizer first": (World(), "Pending", ["AddFinalizer"]),
     "deleted before the first visit: nothing": (World(deleting=True), None, []),
     "no destination: create it": (BEGUN, "Preparing", ["CreateClaim"]),
