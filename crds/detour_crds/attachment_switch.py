@@ -128,6 +128,7 @@ class AttachmentSwitchSpec:
     handover: HandoverMode = HandoverMode.PATCH
     when_stopped: WhenStopped = WhenStopped.AUTO
     trust: Trust | None = None
+    answered_stop: str | None = None
     dry_run: bool = False
     position: Position = Position.FROZEN
 
@@ -172,6 +173,7 @@ class Compute:
     offline: bool | None = None
     finisher_pod: ObjectRef | None = None
     lost_node: str | None = None
+    losses: int | None = None
     handover: Handover | None = None
     order: Order | None = None
     order_time: str | None = None
@@ -262,6 +264,7 @@ class AttachmentSwitchStatus:
 
     observed_generation: int | None = None
     position: Position | None = None
+    stop: str | None = None
     conditions: tuple[Condition, ...] = ()
     compute: Compute | None = None
     node: Node | None = None

@@ -156,6 +156,7 @@ class VolumeMigrationSpec:
     source_reclaim_policy: SourceReclaimPolicy = SourceReclaimPolicy.RETAIN
     when_stopped: WhenStopped = WhenStopped.AUTO
     trust: Trust | None = None
+    answered_stop: str | None = None
     dry_run: bool = False
 
 
@@ -249,6 +250,7 @@ class VolumeMigrationStatus:
 
     observed_generation: int | None = None
     phase: Phase | None = None
+    stop: str | None = None
     conditions: tuple[Condition, ...] = ()
     progress: Progress | None = None
     overlay: OverlayStatus | None = None

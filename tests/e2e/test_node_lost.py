@@ -152,7 +152,8 @@ def test_a_node_that_is_gone_loses_what_it_alone_had_and_only_if_somebody_accept
     )
     assert first.claim() == first.source
     assert first.instance_uid() in ("", before["local"]), "the lock holds the next start back"
-    kube.patch("volumemigrations", local.name, namespace, {"spec": {"trust": "Source"}})
+    answer = {"trust": "Source", "answeredStop": local.object()["status"]["stop"]}
+    kube.patch("volumemigrations", local.name, namespace, {"spec": answer})
     ended = local.wait_for_end()
     assert (ended["status"], ended["reason"]) == ("False", "NodeLost"), local.story()
     wait_until_elsewhere(first, before["local"], node)

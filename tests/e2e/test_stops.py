@@ -59,6 +59,11 @@ class Accident:
         namespace = self.migration.namespace
         self.kube.patch("volumemigrations", "m", namespace, {"spec": spec})
 
+    def answer(self, trust, **spec):
+        """As the page says: the image that is trusted, and the stop at which it is."""
+        stop = self.migration.object()["status"]["stop"]
+        self.patch(trust=trust, answeredStop=stop, **spec)
+
     def crash(self):
         self.before = self.machine.instance_uid()
         self.machine.crash()
@@ -104,7 +109,7 @@ def test_ambiguous_pivot(accident):
         accident.crash()
         accident.patch(hold=False)
     accident.wait_for_stop("AmbiguousPivot")
-    accident.patch(trust="Overlay")
+    accident.answer("Overlay")
     accident.assert_goes_on("m", "True")
 
 
@@ -115,7 +120,7 @@ def test_ambiguous_commit(accident):
         accident.crash()
         accident.patch(cancel=True)
     accident.wait_for_stop("AmbiguousCommit")
-    accident.patch(trust="Overlay")
+    accident.answer("Overlay")
     accident.assert_goes_on(accident.machine.source, "False")
 
 
@@ -124,7 +129,7 @@ def test_journal_missing(accident):
         accident.on_node(accident.node, "rm", f"{accident.folder}/journal.json")
         accident.crash()
     accident.wait_for_stop("JournalMissing")
-    accident.patch(cancel=True, trust="Overlay")
+    accident.answer("Overlay", cancel=True)
     accident.assert_goes_on(accident.machine.source, "False")
 
 
@@ -136,7 +141,7 @@ def test_overlay_missing(accident):
             accident.node, "sh", "-c", 'rm "$1"/overlay/*.qcow2', "sh", accident.folder
         )
     accident.wait_for_stop("OverlayMissing")
-    accident.patch(cancel=True, trust="Source")
+    accident.answer("Source", cancel=True)
     accident.assert_goes_on(accident.machine.source, "False", whole=False)
 
 
@@ -147,7 +152,7 @@ def test_destination_failed(accident):
         accident.crash()
         accident.patch(hold=False)
     accident.wait_for_stop("DestinationFailed")
-    accident.patch(trust="Overlay")
+    accident.answer("Overlay")
     accident.assert_goes_on(accident.machine.source, "False")
 
 
@@ -157,7 +162,7 @@ def test_chain_against_record(accident):
     with accident.agent_held():
         accident.journal(stage="cancelled")
     accident.wait_for_stop("ChainAgainstRecord")
-    accident.patch(trust="Overlay")
+    accident.answer("Overlay")
     accident.patch(hold=False)
     migration, machine = accident.migration, accident.machine
     assert migration.wait_for_end()["status"] == "True", migration.story()

@@ -127,11 +127,13 @@ FOREIGN: tuple[dict[str, Any], ...] = (
 WISHES: Mapping[str, tuple[dict[str, Any], ...]] = {
     MIGRATION: (
         {"cancel": True}, {"cancel": False}, {"hold": True}, {"hold": False},
-        {"trust": "Source"}, {"trust": "Destination"}, {"sourceReclaimPolicy": "Delete"},
+        {"trust": "Source"}, {"trust": "Destination", "answeredStop": "AmbiguousPivot-12345678-1"},
+        {"trust": None, "answeredStop": None}, {"sourceReclaimPolicy": "Delete"},
     ),
     SWITCH: (
         {"position": "Source"}, {"position": "Destination"}, {"position": "Frozen"},
         {"destination": {"claimName": "spare"}}, {"trust": "Overlay"},
+        {"trust": "Overlay", "answeredStop": "NodeLost-12345678-1-1"},
     ),
 }  # fmt: skip
 STEPS = ("edit", "edit", "edit", "metadata", "delete", "again", "strip", "delete the other")
@@ -179,6 +181,9 @@ def _sensible(found: dict[str, Any], draw: Random) -> dict[str, Any]:
         destination.pop("overwrite", None)
     if overlay.get("where") != "Claim":
         overlay.pop("storageClassName", None)
+    if ("trust" in whole) != ("answeredStop" in whole):
+        whole.pop("trust", None)
+        whole.pop("answeredStop", None)
     if whole.get("position") == "Destination":
         whole["destination"] = destination
     return whole

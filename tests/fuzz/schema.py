@@ -36,6 +36,8 @@ LETTERS = string.ascii_lowercase + string.digits
 NAME, LABEL = "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 CLASS_NAME = "^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$"
 QUANTITY = r"^[0-9]+(\.[0-9]+)?([KMGTPE]i?|k)?$"
+STOP = "^[A-Z][A-Za-z]+-[a-z0-9]{8}(-[0-9]+)+$"
+STOPS = ("AmbiguousPivot", "AmbiguousCommit", "NodeLost")
 UNITS = ("", "", "k", *(unit + i for unit in "KMGTPE" for i in ("", "i")))
 
 
@@ -90,6 +92,9 @@ def _text(schema: Schema, draw: Random) -> str:
             return _name(draw, length, LETTERS + "-.") if length else ""
         case str(pattern) if pattern == QUANTITY:
             return _quantity(draw, max(1, length))
+        case str(pattern) if pattern == STOP:
+            attempt = "".join(draw.choices(LETTERS, k=8))
+            return f"{draw.choice(STOPS)}-{attempt}-{draw.randrange(10)}"
         case other:
             raise LookupError(f"text of the pattern {other} is not drawn here")
 

@@ -44,6 +44,8 @@ STEPS: Mapping[str, Object] = {
 }
 """What to change in the spec of a migration that stopped for that reason and waits for a person.
 
+An answer goes with the name of the stop (``step_of``).
+
 The guest is gone in the first three, and its last writes are in the overlay, as far as is known.
 """
 PASSING = frozenset({"NodeLost", "SourceFailed"})
@@ -66,6 +68,14 @@ def stop_of(conditions: Mapping[str, Object]) -> str:
     stalled = conditions.get("Stalled", {})
     waits = stalled.get("status") == "True" and end_of(conditions) is None
     return str(stalled.get("reason", "")) if waits else ""
+
+
+def step_of(stop: str, found: Object) -> Object:
+    """The change of the spec for a migration that stopped for that reason, as it is shown."""
+    step = STEPS[stop]
+    if "trust" not in step:
+        return step
+    return {**step, "answeredStop": found.get("status", {}).get("stop")}
 
 
 def is_documented(reason: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from harness import cluster
 from harness.cluster import Target
-from harness.kube import TimedOutError
+from harness.kube import Object, TimedOutError
 from harness.migration import Migration
 from robustness import checks, moves, outcome, stages
 from robustness.checks import Disk
@@ -124,9 +124,9 @@ class Running:
         if end is not None:
             self._outcomes[migration.name] = dataclasses.replace(end, steps=steps)
             return
-        self._answer(scene, migration, outcome.stop_of(known))
+        self._answer(scene, migration, outcome.stop_of(known), found)
 
-    def _answer(self, scene: Scene, migration: Migration, stop: str) -> None:
+    def _answer(self, scene: Scene, migration: Migration, stop: str, found: Object) -> None:
         """Take the documented step once a stop has lasted."""
         now = time.monotonic()
         if not stop or stop in outcome.PASSING:
@@ -139,7 +139,8 @@ class Running:
         if stop not in outcome.STEPS:
             raise AssertionError(f"a stop without a step: {migration.story()}")
         names = (migration.name, migration.namespace)
-        scene.kube.patch("volumemigrations", *names, {"spec": outcome.STEPS[stop]})
+        step = outcome.step_of(stop, found)
+        scene.kube.patch("volumemigrations", *names, {"spec": step})
         given.append(f"stop {stop}")
 
     def _note_switch(self, scene: Scene, name: str, switch: dict) -> None:

@@ -150,6 +150,7 @@ def read_switch(value: dict[str, Any]) -> Switch:
         volume=spec["volume"],
         virtual_machine=spec["virtualMachine"]["name"],
         trust=Trust(spec["trust"]) if spec.get("trust") else None,
+        answered_stop=spec.get("answeredStop"),
         compute=status.compute or Compute(),
         node=status.node or Node(),
         overlay=parse(OverlaySpec, spec.get("overlay")),

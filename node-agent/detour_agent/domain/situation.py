@@ -61,6 +61,8 @@ class Wanted:
     reported: Order = Order.NONE
     trust: Trust | None = None
     """A person's answer to a stop."""
+    answered: str | None = None
+    """The reason of the stop of this attempt that it was given to."""
     ever_reported: bool = False
     """A stage beyond ``none`` stands in the API: a missing journal was there once."""
     refused: bool = False

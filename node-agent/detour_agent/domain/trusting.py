@@ -1,8 +1,9 @@
 """A person's answer to a stop (``spec.trust``): the stage to go on from; pure.
 
-An answer counts only where its image is one of those that may hold the guest's last writes, and
-only once the order goes the same way: forward for the destination, back for the source. Where the
-order Destination was given already, ``cancelled`` and ``refused`` are promises never to pivot.
+An answer counts for the stop that it names alone, and only where its image is one of those that
+may hold the guest's last writes, and only once the order goes the same way: forward for the
+destination, back for the source. Where the order Destination was given already, ``cancelled`` and
+``refused`` are promises never to pivot.
 """
 
 from detour_agent.domain.conditions import cancel
@@ -42,7 +43,7 @@ def answered(wanted: Wanted, seen: Seen, stop: Step) -> Step:
 
 
 def _stage(wanted: Wanted, seen: Seen, reason: str) -> Stage | None:
-    if wanted.trust is None or wanted.order is Order.NONE:
+    if wanted.trust is None or wanted.answered != reason or wanted.order is Order.NONE:
         return None
     if seen.qemu is Qemu.RUNNING:
         fits = reason == "ChainAgainstRecord" and ON_TOP.get(seen.top) is wanted.trust

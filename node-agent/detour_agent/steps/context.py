@@ -40,6 +40,7 @@ class Switch:
     compute: Compute
     node: Node
     trust: Trust | None = None
+    answered_stop: str | None = None
     overlay: OverlaySpec = dataclasses.field(default_factory=OverlaySpec)
     mirror: MirrorSpec | None = None
 

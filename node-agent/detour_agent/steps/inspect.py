@@ -10,6 +10,7 @@ from detour_agent.domain.situation import Job, PathImage, Seen, Wanted
 from detour_agent.errors import InvariantBroken, Unreachable
 from detour_agent.steps import inspect_direct, inspect_running, inspect_stopped, places
 from detour_agent.steps.context import UNBEGUN, Look, Memory, Switch, error_of
+from detour_crds import stops
 from detour_crds.attachment_switch import LastError, Node, Order, Qemu, Stage, Top
 from detour_crds.volume_migration import OverlayPlace
 
@@ -58,6 +59,7 @@ def wanted_of(switch: Switch) -> Wanted:
     return Wanted(
         order=order,
         trust=switch.trust,
+        answered=stops.reason_of(switch.answered_stop, switch.compute.token),
         reported=node.reached or Order.NONE,
         ever_reported=node.stage not in UNBEGUN,
         refused=node.refused is True,

@@ -15,6 +15,8 @@ from detour_operator.adapters.client import Api, Json
 from detour_operator.adapters.resources import ATTACHMENT_SWITCHES
 from detour_operator.reconcile.objects import Meta, meta_of
 
+ANSWER = ("/spec/trust", "/spec/answeredStop")
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class FoundSwitch:
@@ -82,16 +84,30 @@ def delete(api: Api, switch: Meta) -> None:
     api.delete(ATTACHMENT_SWITCHES, switch.namespace, switch.name, uid=switch.uid)
 
 
-def set_trust(api: Api, switch: Meta, trust: Trust) -> None:
-    """Tell this very switch which image a person trusts; once set it stays.
+def set_trust(api: Api, switch: Meta, trust: Trust, stop: str) -> None:
+    """Tell this very switch which image a person trusts, at the stop of that name.
 
     Raises:
         Conflict: the switch of that name is another one.
-        Refused: another one was set.
     """
     operations = [
         {"op": "test", "path": "/metadata/uid", "value": switch.uid},
         {"op": "add", "path": "/spec/trust", "value": trust.value},
+        {"op": "add", "path": "/spec/answeredStop", "value": stop},
+    ]
+    api.json_patch(ATTACHMENT_SWITCHES, switch.namespace, switch.name, operations)
+
+
+def take_trust_back(api: Api, switch: Meta) -> None:
+    """Withdraw the answer that this very switch has, whole or (of an older version) in part.
+
+    Raises:
+        Conflict: the switch of that name is another one.
+    """
+    operations: list[dict[str, Any]] = [
+        {"op": "test", "path": "/metadata/uid", "value": switch.uid},
+        *({"op": "add", "path": path, "value": ""} for path in ANSWER),
+        *({"op": "remove", "path": path} for path in ANSWER),
     ]
     api.json_patch(ATTACHMENT_SWITCHES, switch.namespace, switch.name, operations)
 

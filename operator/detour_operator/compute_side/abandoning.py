@@ -41,7 +41,7 @@ def lost_node(seen: Observation) -> Step | None:
     reached. That QEMU is gone is not all; its overlay may just be being merged there.
     """
     if seen.node_lost is not True:
-        return _heard_again(seen)
+        return None
     if seen.alive and seen.node_given_up is True:
         return _give_up_launcher(seen)
     if guest.at_end(seen):
@@ -61,8 +61,8 @@ def lost_node(seen: Observation) -> Step | None:
     return guest.node_lost(seen, _at_stake(seen))
 
 
-def _heard_again(seen: Observation) -> Step | None:
-    """What is answered from now on is not about that loss."""
+def heard_again(seen: Observation) -> Step | None:
+    """An answer to that loss counts no more, whatever else is under way."""
     lost = seen.switch.compute.lost_node
     if lost is None or seen.node_lost is not False:
         return None
@@ -84,7 +84,7 @@ def _outlives_node(seen: Observation) -> bool:
 
 
 def _is_given_up(seen: Observation) -> bool:
-    trusted = seen.switch.spec.trust in (None, Trust.OVERLAY)
+    trusted = guest.answer(seen) in (None, Trust.OVERLAY)
     return trusted and not seen.alive and seen.node_given_up is True
 
 
@@ -120,7 +120,8 @@ def _at_stake(seen: Observation) -> str:
         return (
             f"the node {seen.switch.compute.node} is gone; the guest's last writes are on the"
             " overlay's volume. Bring the node back and this goes on by itself. If the guest"
-            f" surely does not run there any more, taint the node out-of-service{_or_trust(seen)}:"
+            f" surely does not run there any more, taint the node out-of-service, or set"
+            " spec.trust to Overlay:"
             f" then the move goes on on another node{_still_running(seen)}"
         )
     if direct.is_asked(seen):
@@ -137,19 +138,15 @@ def _at_stake(seen: Observation) -> str:
     )
 
 
-def _or_trust(seen: Observation) -> str:
-    return ", or set spec.trust to Overlay" if seen.switch.spec.trust is None else ""
-
-
 def _still_running(seen: Observation) -> str:
     """KubeVirt facts 9: an instance on a lost node ends with its launcher pod, not by itself."""
-    if seen.switch.spec.trust is not None and guest.answer(seen) is None:
-        return "; spec.trust answered another stop: taint the node out-of-service to have it count"
+    another = guest.answers_another(seen)
+    told = "; spec.trust answers another stop than this one" if another else ""
     if not seen.alive:
-        return ""
+        return told
     return (
-        "; and have Kubernetes give the launcher pod up: taint the node out-of-service, or remove"
-        " the Node"
+        f"{told}; and have Kubernetes give the launcher pod up: taint the node out-of-service,"
+        " or remove the Node"
     )
 
 

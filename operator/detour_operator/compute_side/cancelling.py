@@ -5,8 +5,8 @@ Source, because the node agent commits as soon as it reads it.
 """
 
 from detour_crds.attachment_switch import Handover, Order, Position, Stage
-from detour_crds.volume_migration import Trust
 from detour_operator.compute_side import (
+    answering,
     direct,
     guest,
     limits,
@@ -77,7 +77,7 @@ def reason(seen: Observation) -> Refusal | None:
 def _trusts_source(seen: Observation) -> bool:
     """Whether the node agent has ended the attempt on the source because a person said so."""
     node = seen.switch.node
-    if node is None or seen.switch.spec.trust is not Trust.SOURCE or guest.is_asked(seen):
+    if node is None or not answering.trusts_source(seen):
         return False
     ended = node.refused is True or seen.switch.order is Order.SOURCE
     return ended and node.stage is Stage.CANCELLED

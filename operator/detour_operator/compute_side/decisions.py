@@ -18,6 +18,7 @@ import dataclasses
 from detour_crds.attachment_switch import AttachmentSwitchStatus, Order, Position
 from detour_operator.compute_side import (
     abandoning,
+    answering,
     beside,
     budget,
     cancelling,
@@ -31,7 +32,7 @@ from detour_operator.compute_side.actions import Action, AddFinalizer, RemoveFin
 from detour_operator.compute_side.conditions import conditions
 from detour_operator.compute_side.observation import Observation
 from detour_operator.compute_side.start import start
-from detour_operator.compute_side.step import Step, act, stall
+from detour_operator.compute_side.step import Step, act
 from detour_operator.compute_side.switching import switch
 
 
@@ -70,6 +71,7 @@ def published(seen: Observation, step: Step) -> Decision:
         status=AttachmentSwitchStatus(
             observed_generation=seen.switch.generation,
             position=step.position or before.position or Position.NOWHERE,
+            stop=step.stop,
             conditions=conditions(seen, step),
             compute=step.compute or before.compute,
         ),
@@ -90,6 +92,7 @@ def next_step(seen: Observation) -> Step:
     if seen.switch.order is not Order.NONE:
         step = (
             lock.put_on(seen)
+            or abandoning.heard_again(seen)
             or namespace.let_go(seen)
             or _stopped(seen)
             or abandoning.lost_node(seen)
@@ -134,11 +137,13 @@ def _ended(seen: Observation) -> Step:
 def _stopped(seen: Observation) -> Step | None:
     """The node agent keeps everything until a person has decided, and so does the operator.
 
-    With an answer (``spec.trust``) the operator goes on: the node agent acts by the answer as soon
-    as the order goes its way.
+    With an answer to this very stop the operator goes on: the node agent acts by the answer as
+    soon as the order goes its way. While the node is lost its agent acts by none; what is asked
+    then is whether to do without it.
     """
     node = seen.switch.node
-    if node is None or node.stopped is None or seen.switch.spec.trust is not None:
+    lost = seen.node_lost is True and not guest.at_end(seen)
+    if node is None or node.stopped is None or lost or answering.is_answered(seen, node.stopped):
         return None
-    reason = node.stopped.reason or "Stopped"
-    return stall(reason, node.stopped.message or "the node agent stopped: everything is kept")
+    told = node.stopped.message or "the node agent stopped: everything is kept"
+    return answering.stopped(seen, node.stopped, told)

@@ -2,14 +2,15 @@
 
 import dataclasses
 
-from detour_crds.attachment_switch import Order, Position, Qemu
+from detour_crds import stops
+from detour_crds.attachment_switch import Compute, Order, Position, Qemu
 from detour_crds.volume_migration import Trust
 from detour_operator.compute_side.observation import Nothing, Observation, Pod
 from detour_operator.compute_side.step import Step, stall, wait
 
 ENDS = {Order.DESTINATION: Trust.DESTINATION, Order.SOURCE: Trust.SOURCE}
 """The orders that end a move, and where all of the guest's data is then."""
-NODE_LOST = "NodeLost"
+NODE_LOST = stops.NODE_LOST
 
 
 def at_end(seen: Observation) -> bool:
@@ -36,25 +37,36 @@ def let_go(seen: Observation, pod: Pod | Nothing) -> bool:
     return pod is Nothing.ABSENT or (ending and left_alone(seen))
 
 
-def is_asked(seen: Observation) -> bool:
-    """Whether an answer is about the node's loss, and no earlier stop's."""
+def is_told(seen: Observation) -> bool:
+    """Whether the loss of the node is on record: only then can it be answered."""
     compute = seen.switch.compute
     return compute.lost_node is not None and compute.lost_node == compute.node
 
 
 def answer(seen: Observation) -> Trust | None:
-    """``spec.trust`` where it counts for a lost node: given for its loss, or beside the taint."""
-    counts = is_asked(seen) or seen.node_given_up is True
-    return seen.switch.spec.trust if counts else None
+    """``spec.trust``, where it was given for this very loss of the node."""
+    spec = seen.switch.spec
+    counts = is_told(seen) and spec.answered_stop == _stop(seen.switch.compute)
+    return spec.trust if counts else None
+
+
+def answers_another(seen: Observation) -> bool:
+    """Whether there is an answer, and it is not to this loss of the node."""
+    return seen.switch.spec.trust is not None and answer(seen) is None
 
 
 def node_lost(seen: Observation, message: str) -> Step:
-    """Keep everything; note that an answer will be about this node, if there is none yet."""
-    compute, step = seen.switch.compute, stall(NODE_LOST, message)
-    if seen.switch.spec.trust is not None or is_asked(seen):
-        return step
-    asked = dataclasses.replace(compute, lost_node=compute.node)
-    return dataclasses.replace(step, compute=asked)
+    """Keep everything; what is answered to the stop of that name is about this loss."""
+    compute = seen.switch.compute
+    if is_told(seen):
+        return stall(NODE_LOST, message, _stop(compute))
+    losses = (compute.losses or 0) + 1
+    told = dataclasses.replace(compute, lost_node=compute.node, losses=losses)
+    return dataclasses.replace(stall(NODE_LOST, message, _stop(told)), compute=told)
+
+
+def _stop(compute: Compute) -> str:
+    return stops.of_lost_node(compute.token or "", compute.losses or 0)
 
 
 def waits_for_node(seen: Observation, what: str) -> Step:
@@ -64,10 +76,8 @@ def waits_for_node(seen: Observation, what: str) -> Step:
         f"the node {seen.switch.compute.node} is gone; the guest's data is on the"
         f" {truth.lower()}, and nothing is lost, but {what}. Bring the node back and this goes on"
         " by itself. If the guest surely does not run there any more, taint the node"
-        " out-of-service"
+        f" out-of-service, or remove the Node and set spec.trust to {truth}"
     )
-    if seen.switch.spec.trust is None:
-        message += f", or remove the Node and set spec.trust to {truth}"
     return node_lost(seen, message)
 
 

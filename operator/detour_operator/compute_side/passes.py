@@ -26,7 +26,7 @@ from detour_operator.settings import Settings
 
 log = logging.getLogger(__name__)
 
-OWNED = ("observedGeneration", "position", "conditions", "compute")
+OWNED = ("observedGeneration", "position", "stop", "conditions", "compute")
 """What of the status the compute side writes; ``node`` is the node agent's."""
 TOLD = ("observedGeneration",)
 """What of that no later pass rests on, beside the messages."""

@@ -32,7 +32,7 @@ class Step:
             version of what was observed.
         position: ``status.position`` as it is to be, None to leave it.
         refused: the start is refused and nothing is changed.
-        stalled: only a person can say how to go on.
+        stalled: only a person can say how to go on; ``stop`` names it where ``spec.trust`` may.
         after: seconds until the next look; None for on events only.
     """
 
@@ -43,6 +43,7 @@ class Step:
     position: Position | None = None
     refused: bool = False
     stalled: bool = False
+    stop: str | None = None
     after: float | None = LOOK_AGAIN_SECONDS
 
 
@@ -57,9 +58,11 @@ def wait(
     return Step(reason=reason, message=message, position=position, after=after)
 
 
-def stall(reason: str, message: str) -> Step:
-    """Keep everything as it is until a person has decided."""
-    return Step(reason=reason, message=message, stalled=True)
+def stall(reason: str, message: str, stop: str | None = None) -> Step:
+    """Keep everything as it is until a person has decided; ``stop`` is what the answer names."""
+    if stop:
+        message += f" (to answer: spec.trust, with spec.answeredStop {stop})"
+    return Step(reason=reason, message=message, stalled=True, stop=stop)
 
 
 def act(reason: str, message: str, *actions: Action) -> Step:

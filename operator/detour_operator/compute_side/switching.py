@@ -4,6 +4,7 @@ import dataclasses
 
 from detour_crds.attachment_switch import Handover, Node, Order, Position
 from detour_operator.compute_side import (
+    answering,
     budget,
     declaring,
     direct,
@@ -54,8 +55,8 @@ def _wait_for_node(seen: Observation, order: Order, node: Node | None) -> Step:
     if order is Order.MIRRORED and direct.is_asked(seen):
         reason, message = direct.COPYING, direct.told(seen, node)
     if node is not None and node.stopped is not None:
-        message = f"spec.trust does not answer this stop: {node.stopped.message}"
-        return stall(node.stopped.reason or "Stopped", message)
+        message = f"spec.trust does not fit this stop: {node.stopped.message}"
+        return answering.stopped(seen, node.stopped, message)
     if node is None:
         message += f"; the node agent of {seen.switch.compute.node} has not reported yet"
     elif node.last_error is not None:

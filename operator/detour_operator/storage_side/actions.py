@@ -128,10 +128,18 @@ class DeleteSwitch:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SetTrust:
-    """Pass on a person's answer to a stop."""
+    """Pass on a person's answer to the stop of that name."""
 
     switch: Meta
     trust: Trust
+    stop: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TakeTrustBack:
+    """Withdraw an answer that the migration does not give any more."""
+
+    switch: Meta
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -182,6 +190,7 @@ Action = (
     | SetPosition
     | NameDestination
     | SetTrust
+    | TakeTrustBack
     | SetWhenStopped
     | DeleteSource
 )

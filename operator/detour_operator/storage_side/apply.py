@@ -28,6 +28,7 @@ from detour_operator.storage_side.actions import (
     SetTrust,
     SetWhenStopped,
     StartJob,
+    TakeTrustBack,
 )
 
 log = logging.getLogger(__name__)
@@ -74,8 +75,10 @@ def _apply(  # noqa: C901, PLR0912 - one line per action
             jobs.delete(api, meta.namespace, name, uid)
         case DeleteSwitch(switch):
             switches.delete(api, switch)
-        case SetTrust(switch, trust):
-            switches.set_trust(api, switch, trust)
+        case SetTrust(switch, trust, stop):
+            switches.set_trust(api, switch, trust, stop)
+        case TakeTrustBack(switch):
+            switches.take_trust_back(api, switch)
         case SetWhenStopped(switch, when):
             switches.set_when_stopped(api, switch, when)
         case SetPosition(switch, position):

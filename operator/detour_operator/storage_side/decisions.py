@@ -37,6 +37,7 @@ from detour_operator.storage_side.actions import (
     AddFinalizer,
     CreateSwitch,
     SetTrust,
+    TakeTrustBack,
 )
 from detour_operator.storage_side.decision import (
     ALREADY_THERE,
@@ -180,13 +181,25 @@ def _switch_lost(seen: Observation) -> Decision:
 
 def _with_switch(seen: Observation, switch: SeenSwitch) -> Decision:
     """A person's answer to a stop goes to the switch first, whatever else is under way."""
-    decision = _by_position(seen, switch)
-    told = find(switch.status.conditions, SwitchCondition.STALLED)
-    stalled = told is not None and told.status is Status.TRUE
-    if not stalled or seen.spec.trust in (None, switch.spec.trust):
+    decision, answer = _by_position(seen, switch), _answer(seen, switch)
+    if answer is None:
         return decision
-    answer = SetTrust(switch.meta, seen.spec.trust)
     return dataclasses.replace(decision, actions=(answer, *decision.actions), after=BUSY_SECONDS)
+
+
+def _answer(seen: Observation, switch: SeenSwitch) -> Action | None:
+    """Have the switch give the migration's answer, if that is to the stop it is at, or none.
+
+    One that was there before the stop, in a manifest or for an earlier stop, names another.
+    """
+    trust, stop = seen.spec.trust, seen.spec.answered_stop
+    passed_on = (switch.spec.trust, switch.spec.answered_stop)
+    if trust is not None and stop is not None:
+        if (trust, stop) == passed_on:
+            return None
+        if stop == switch.status.stop:
+            return SetTrust(switch.meta, trust, stop)
+    return TakeTrustBack(switch.meta) if any(passed_on) else None
 
 
 def _by_position(seen: Observation, switch: SeenSwitch) -> Decision:

@@ -50,6 +50,7 @@ def _of_switch(seen: Observation) -> dict[str, object]:
     return {
         "node": compute.node,
         "attempt": compute.attempt,
+        "stop": seen.switch.status.stop,
         "pauses": node.pauses if node else None,
         "overlay": _overlay(seen.status.overlay, overlay),
     }

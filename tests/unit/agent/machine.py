@@ -33,8 +33,10 @@ from detour_agent.domain.throttle import Limit, Tune
 from detour_agent.errors import NotYet, StepFailed, Unreachable
 from detour_agent.one_pass import Passes
 from detour_agent.steps.context import Switch
+from detour_crds import stops
 from detour_crds.attachment_switch import Compute, Identity, Node, ObjectRef, Order, Top
 from detour_crds.names import FINISHER_SOURCE_PATH
+from detour_crds.volume_migration import Trust
 
 SOURCE, DESTINATION = Identity(device=1, inode=10), Identity(device=2, inode=10)
 SIZE = 1 << 20
@@ -386,6 +388,11 @@ class Agent:
     def order(self, order: Order) -> None:
         compute = dataclasses.replace(self.switch.compute, order=order)
         self.switch = dataclasses.replace(self.switch, compute=compute)
+
+    def answer(self, reason: str, trust: Trust) -> None:
+        """A person answers the stop of that reason, whether or not it is the present one."""
+        stop = stops.of_guest(reason, self.switch.compute.token or "")
+        self.switch = dataclasses.replace(self.switch, trust=trust, answered_stop=stop)
 
     def guest_stops(self) -> None:
         """QEMU ends, and the compute side holds the claims for the end of the move."""

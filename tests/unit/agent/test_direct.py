@@ -222,10 +222,10 @@ def test_where_they_differ_a_person_decides(trust, stage):
     node = agent.switch.node
     assert node.stopped.reason == "AmbiguousPivot"
     assert "overlay" not in node.stopped.message
-    agent.switch = dataclasses.replace(agent.switch, trust=Trust.OVERLAY)
+    agent.answer("AmbiguousPivot", Trust.OVERLAY)
     agent.once()
     assert agent.switch.node.stopped is not None
-    agent.switch = dataclasses.replace(agent.switch, trust=trust)
+    agent.answer("AmbiguousPivot", trust)
     for _ in range(4):
         agent.once()
     assert agent.switch.node.stage is stage

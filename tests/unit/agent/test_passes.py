@@ -4,11 +4,14 @@ import dataclasses
 
 import pytest
 
+from detour_agent.domain.journal import decode
 from detour_agent.errors import InvariantBroken, NotYet, StepFailed, Unreachable
+from detour_crds import stops
 from detour_crds.attachment_switch import Node, Order, Qemu, Stage, Top
 from detour_crds.volume_migration import Trust
-from unit.agent.machine import DESTINATION, SOURCE, Agent, Machine
+from unit.agent.machine import DESTINATION, SOURCE, Agent, Machine, switch
 
+TOKEN = switch().compute.token
 FORWARD = (Order.OVERLAY, Order.MIRRORED, Order.DESTINATION)
 
 
@@ -210,10 +213,41 @@ def test_a_journal_that_contradicts_the_guest_promises_nothing():
     agent.once()
     node = agent.switch.node
     assert (node.stopped.reason, node.refused) == ("ChainAgainstRecord", None)
-    agent.switch = dataclasses.replace(agent.switch, trust=Trust.OVERLAY)
+    agent.answer("ChainAgainstRecord", Trust.OVERLAY)
     agent.reach(Order.MIRRORED)
     agent.reach(Order.DESTINATION)
     assert machine.destination == machine.writes
+
+
+def lost_at_the_return() -> Agent:
+    """Power fails when the return to the source is journalled, and not yet made."""
+    agent = Agent(Machine())
+    agent.reach(Order.OVERLAY)
+    agent.order(Order.SOURCE)
+    while decode(agent.machine.journal).stage is not Stage.COMMITPIVOT:
+        agent.once()
+    agent.machine.job = ""
+    agent.machine.guest_writes()
+    agent.guest_stops()
+    return agent
+
+
+@pytest.mark.parametrize(
+    "earlier", [stops.of_guest("OverlayMissing", TOKEN), stops.of_lost_node(TOKEN, 1), None]
+)
+def test_what_an_earlier_stop_was_answered_drops_no_later_writes(earlier):
+    """That the overlay was to be given up then says nothing of what the guest wrote since."""
+    agent = lost_at_the_return()
+    agent.switch = dataclasses.replace(agent.switch, trust=Trust.SOURCE, answered_stop=earlier)
+    for _ in range(6):
+        agent.once()
+    assert agent.switch.node.stopped.reason == "AmbiguousCommit"
+    agent.restart()
+    agent.once()
+    assert agent.switch.node.stopped.reason == "AmbiguousCommit"
+    agent.answer("AmbiguousCommit", Trust.OVERLAY)
+    agent.reach(Order.SOURCE)
+    assert agent.machine.source == agent.machine.writes
 
 
 def test_a_failed_start_is_tried_with_new_names_and_given_up():

@@ -1,10 +1,13 @@
 """A person's answer to a stop: only the images that may be the truth can be chosen."""
 
+import dataclasses
+
 import pytest
 
 from detour_agent.domain.decisions import decide
 from detour_agent.domain.situation import Seen, Target, Wanted
 from detour_agent.domain.step import Action, Step
+from detour_crds import stops
 from detour_crds.attachment_switch import Order, Qemu, Stage, Top
 from detour_crds.volume_migration import Trust
 from unit.agent import situations
@@ -42,7 +45,8 @@ def test_an_answer_goes_on_from_the_image_it_names(name, stage, order, facts, tr
     stop = decide(Wanted(order=order, ever_reported=True), seen)
     assert (stop.action, stop.reason) == (Action.STOP, name.split(",")[0])
     action = Action.REBUILD if stage is Stage.MISSING else Action.JOURNAL
-    step = decide(Wanted(order=order, ever_reported=True, trust=trust), seen)
+    asked = Wanted(order=order, ever_reported=True, trust=trust, answered=stop.reason)
+    step = decide(asked, seen)
     assert step == Step("T1", action, stage=then)
 
 
@@ -59,7 +63,20 @@ UNFIT = [
 def test_an_image_that_cannot_be_the_truth_is_no_answer(stage, order, facts, trust):
     seen = gone(stage, **facts)
     without = decide(Wanted(order=order, ever_reported=True), seen)
-    assert decide(Wanted(order=order, ever_reported=True, trust=trust), seen) == without
+    asked = Wanted(order=order, ever_reported=True, trust=trust, answered=without.reason)
+    assert decide(asked, seen) == without
+
+
+@pytest.mark.parametrize("answered", [None, *stops.OF_GUEST])
+@pytest.mark.parametrize(("name", "stage", "order", "facts", "trust", "then"), ANSWERS)
+def test_an_answer_to_another_stop_is_none_to_this_one(
+    name, stage, order, facts, trust, then, answered
+):
+    """Nor is one that was there before any stop and names none."""
+    seen = gone(stage, **facts)
+    stop = decide(Wanted(order=order, ever_reported=True), seen)
+    asked = Wanted(order=order, ever_reported=True, trust=trust, answered=answered)
+    assert (decide(asked, seen) == stop) == (answered != stop.reason)
 
 
 @pytest.mark.parametrize(
@@ -73,10 +90,14 @@ def test_an_image_that_cannot_be_the_truth_is_no_answer(stage, order, facts, tru
 )
 def test_a_guest_that_runs_is_believed_where_it_writes(top, stage, order, trust, then):
     seen = Seen(top=top, stage=stage)
-    assert decide(Wanted(order=order, trust=trust), seen) == Step("T1", Action.JOURNAL, stage=then)
+    asked = Wanted(order=order, trust=trust, answered="ChainAgainstRecord")
+    assert decide(asked, seen) == Step("T1", Action.JOURNAL, stage=then)
+    elsewhere = dataclasses.replace(asked, answered="JournalMissing")
+    assert decide(elsewhere, seen).action is Action.STOP
     others = set(Trust) - {trust}
     for other in others:
-        assert decide(Wanted(order=order, trust=other), seen).action is Action.STOP
+        unfit = dataclasses.replace(asked, trust=other)
+        assert decide(unfit, seen).action is Action.STOP
 
 
 @pytest.mark.thorough
@@ -85,11 +106,14 @@ def test_a_guest_that_runs_is_believed_where_it_writes(top, stage, order, trust,
 def test_without_a_stop_an_answer_changes_nothing(every, trust):
     for wanted, seen in every():
         step = decide(wanted, seen)
-        asked = Wanted(
-            order=wanted.order,
-            reported=wanted.reported,
-            ever_reported=wanted.ever_reported,
-            trust=trust,
-        )
-        if step.action is not Action.STOP:
+        if step.action is Action.STOP:
+            continue
+        for answered in (None, *stops.OF_GUEST):
+            asked = Wanted(
+                order=wanted.order,
+                reported=wanted.reported,
+                ever_reported=wanted.ever_reported,
+                trust=trust,
+                answered=answered,
+            )
             assert decide(asked, seen) == step

@@ -12,6 +12,7 @@ pytestmark = pytest.mark.timeout(1800)  # the API server may have to be built fi
 MIGRATIONS = f"{DETOUR}/namespaces/vms/volumemigrations"
 SWITCHES = f"{DETOUR}/namespaces/vms/attachmentswitches"
 TEMPLATE = {"claimTemplate": {"storageClassName": "fast"}}
+STOP = "AmbiguousCommit-12345678-1"
 OVERWRITE = {"claimName": "spare", "overwrite": True}
 
 
@@ -89,7 +90,7 @@ def moving(asked):
     ("user", "change", "admitted"),
     [
         (rights.WITHOUT_MACHINES, {"cancel": True}, False),
-        (rights.WITHOUT_MACHINES, {"trust": "Destination"}, False),
+        (rights.WITHOUT_MACHINES, {"trust": "Destination", "answeredStop": STOP}, False),
         (rights.WITHOUT_CLAIMS, {"cancel": True}, True),
         (rights.WITHOUT_CLAIMS, {"sourceReclaimPolicy": "Delete"}, False),
         (rights.EDITOR, {"sourceReclaimPolicy": "Delete"}, True),
@@ -99,6 +100,30 @@ def test_what_changes_a_move_takes_the_same_rights(moving, user, change, admitte
     told = moving.refusal("PATCH", f"{MIGRATIONS}/moving", {"spec": change}, user=user)
     assert (told == "") is admitted, told
     assert admitted or "Policy 'detour-requesters'" in told
+
+
+@pytest.mark.parametrize(
+    ("path", "user", "preset"),
+    [(MIGRATIONS, rights.EDITOR, migration()), (SWITCHES, OPERATOR, switch())],
+)
+def test_an_answer_names_the_stop_and_can_be_changed_and_taken_back(moving, path, user, preset):
+    """None that is there before a stop, as in a manifest, can name it."""
+    preset["spec"]["trust"] = "Source"
+    words = "spec.trust and spec.answeredStop go together"
+    assert words in moving.refusal("POST", path, preset, user=user)
+
+    def patched(**spec):
+        return moving.refusal("PATCH", f"{path}/moving", {"spec": spec}, user=user)
+
+    assert words in patched(trust="Source")
+    assert words in patched(answeredStop=STOP)
+    assert "spec.answeredStop" in patched(trust="Source", answeredStop="AmbiguousPivot")
+    answer = {"spec": {"trust": "Source", "answeredStop": STOP}}
+    moving.do("PATCH", f"{path}/moving", answer)
+    assert words in patched(trust=None)
+    assert patched(trust="Overlay") == ""
+    assert patched(trust="Overlay", answeredStop="NodeLost-12345678-1-2") == ""
+    assert patched(trust=None, answeredStop=None) == ""
 
 
 def test_labels_and_finalizers_take_no_right_on_the_machine(moving):

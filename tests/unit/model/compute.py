@@ -131,6 +131,7 @@ def _seen_switch(switch, machine, nodes):
             handover=mode,
             when_stopped=switch.when_stopped,
             trust=switch.trust,
+            answered_stop=switch.answered_stop,
             overlay=OverlaySpec(where=where),
         ),
         status=AttachmentSwitchStatus(
@@ -228,8 +229,8 @@ KEPT = (
 
 
 def _differs(switch, status):
-    now = (switch.position, switch.compute, switch.conditions)
-    return now != (status.position, status.compute, status.conditions)
+    now = (switch.position, switch.stop, switch.compute, switch.conditions)
+    return now != (status.position, status.stop, status.compute, status.conditions)
 
 
 ON = {
@@ -254,6 +255,7 @@ def write(world: World, what):  # noqa: C901, PLR0912 - one line per write
             return world.alter(
                 "switch",
                 position=what.position,
+                stop=what.stop,
                 compute=what.compute or world.switch.compute,
                 conditions=what.conditions,
             )

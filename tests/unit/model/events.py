@@ -247,15 +247,34 @@ def lets_go(world):
 
 def decides(world):
     """A person answers a stop, and knows which image the guest wrote to last."""
-    switch = world.switch
-    if switch is None or switch.trust is not None:
-        return set()
-    told = find(switch.conditions, SwitchCondition.STALLED)
-    if told is None or told.status is not Status.TRUE:
-        return set()
-    if told.reason == NODE_LOST and world.nodes.first != "off":
+    reason = unanswered(world)
+    if not reason or (reason == NODE_LOST and world.nodes.first != "off"):
         return set()  # nobody says of a node that may still run the guest that it does not
-    return {world.alter("switch", trust=Trust(world.qemu.top.value))}
+    return {_answered(world, Trust(world.qemu.top.value))}
+
+
+def gives_cut_nodes_overlay_up(world):
+    """A person answers that the source is all there is left, of a node that is only cut off.
+
+    It is not acted upon while KubeVirt has not given the instance up.
+    """
+    lost = unanswered(world) == NODE_LOST and world.nodes.first == "cut"
+    if not lost or not world.instance.alive:
+        return set()
+    return {_answered(world, Trust.SOURCE)}
+
+
+def unanswered(world):
+    """The reason of the stop that waits for an answer; empty if none does."""
+    switch = world.switch
+    if switch is None or switch.stop in (None, world.migration.answered_stop):
+        return ""
+    told = find(switch.conditions, SwitchCondition.STALLED)
+    return told.reason if told is not None and told.status is Status.TRUE else ""
+
+
+def _answered(world, trust):
+    return world.alter("migration", trust=trust, answered_stop=world.switch.stop)
 
 
 def gives_node_up(world):
@@ -400,6 +419,12 @@ def guest_is_lost(world):
     if not world.qemu.alive or not world.instance.alive:
         return set()
     return {_guest_gone(world).fault(), world.alter("instance", alive=False).fault()}
+
+
+def power_fails(world):
+    """Of a node that is heard: no guest is left there."""
+    down = not world.qemu.alive or world.nodes.lost
+    return set() if down else {_guest_gone(world).fault()}
 
 
 def lock_is_taken_off(world):

@@ -59,6 +59,8 @@ class Migration:
     hold: bool = False
     when_stopped: WhenStopped = WhenStopped.AUTO
     by_qemu: bool = False
+    trust: Trust | None = None
+    answered_stop: str | None = None
     status: VolumeMigrationStatus = NOTHING_TOLD
 
 
@@ -77,6 +79,8 @@ class Switch:
     wanted: Position = Position.FROZEN
     when_stopped: WhenStopped = WhenStopped.AUTO
     trust: Trust | None = None
+    answered_stop: str | None = None
+    stop: str | None = None
     position: Position = Position.NOWHERE
     compute: Compute = NOTHING_ASKED
     conditions: tuple[Condition, ...] = ()

@@ -75,6 +75,7 @@ class Asked:
     uid: str
     node: Node | None
     trust: Trust | None
+    answered_stop: str | None
     mirror: bool
 
 
@@ -84,7 +85,9 @@ def trace(decide, mood, told, switch, *seen):
     Moods: ``patient`` has seen a disagreement for long and has compared what can be compared,
     ``new`` has just been started, ``deaf`` gets no answer from libvirt.
     """
-    asked = Asked(switch.uid, switch.node, switch.trust, switch.mirror)
+    asked = Asked(
+        switch.uid, switch.node, switch.trust, switch.answered_stop, switch.mirror
+    )  # fmt: skip
     return _trace(decide, mood, told, asked, *seen)
 
 
@@ -160,6 +163,7 @@ class _Node:
             compute=self._told,
             node=self._asked.node or Node(),
             trust=self._asked.trust,
+            answered_stop=self._asked.answered_stop,
             mirror=MirrorSpec() if self._asked.mirror else None,
         )
 

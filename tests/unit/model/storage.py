@@ -65,6 +65,8 @@ def _observe(migration, switch, claim, destination, copying, made, filled):
             cancel=migration.cancel,
             hold=migration.hold,
             when_stopped=migration.when_stopped,
+            trust=migration.trust,
+            answered_stop=migration.answered_stop,
             copy=BY_QEMU if migration.by_qemu else SPEC.copy,
         ),
         status=migration.status,
@@ -118,9 +120,14 @@ def _seen_switch(switch):
             name="move", namespace="ns", uid=switch.uid, deleting=switch.deleting, **HASHABLE
         ),
         spec=dataclasses.replace(
-            compute.spec(switch), position=switch.wanted, when_stopped=switch.when_stopped
+            compute.spec(switch),
+            position=switch.wanted,
+            trust=switch.trust,
+            answered_stop=switch.answered_stop,
+            when_stopped=switch.when_stopped,
         ),
         status=AttachmentSwitchStatus(
+            stop=switch.stop,
             position=switch.position,
             conditions=switch.conditions,
             compute=switch.compute,
@@ -202,6 +209,10 @@ def write(world: World, what):  # noqa: C901, PLR0912 - one line per write
             return _delete_job(world, uid)
         case actions.SetPosition(meta, position):
             return _set_position(world, meta, position)
+        case actions.SetTrust(meta, trust, stop):
+            return _answer(world, meta, trust, stop)
+        case actions.TakeTrustBack(meta):
+            return _answer(world, meta, None, None)
         case actions.SetWhenStopped(meta, when):
             same = world.switch is not None and world.switch.uid == meta.uid
             return world.alter("switch", when_stopped=when) if same else None
@@ -218,6 +229,11 @@ def _delete_switch(world, meta):
     if world.switch.finalizer:
         return world.alter("switch", deleting=True)
     return world.change(switch=None)
+
+
+def _answer(world, meta, trust, stop):
+    same = world.switch is not None and world.switch.uid == meta.uid
+    return world.alter("switch", trust=trust, answered_stop=stop) if same else None
 
 
 def _create_switch(world, spec):

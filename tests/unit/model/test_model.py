@@ -134,12 +134,8 @@ def test_every_stop_can_be_answered(name):
     found = explore(ANSWERED[name])
     assert not found.offences, told(name, found.offences)
     stops = [world for world in found.fair if (ends.end_of(world) or "").startswith("stopped")]
-    unanswered = [
-        world
-        for world in stops
-        # ForeignChain takes no answer: its cause is to be taken away, or the guest ended.
-        if world.switch.trust is None and ends.end_of(world) != "stopped: ForeignChain"
-    ]
+    # ForeignChain takes no answer: its cause is to be taken away, or the guest ended.
+    unanswered = [world for world in stops if events.unanswered(world)]
     assert unanswered
     answered = {after for world in unanswered for after in events.decides(world)}
     lost = ends.stuck(found.fair, good=lambda end: not end.startswith("stopped"))

@@ -22,6 +22,7 @@ from detour_crds.names import MIGRATION_FINALIZER
 from detour_crds.volume_migration import (
     Destination,
     Phase,
+    Trust,
     Verify,
     VirtualMachineRef,
     VolumeMigrationSpec,
@@ -60,6 +61,9 @@ class Switch:
     wanted: Position = Position.FROZEN
     at: str = "new"  # new, refused, locked, frozen, mirrored, ordered, destination, source
     deleting: bool = False
+    stop: str | None = None
+    trust: Trust | None = None
+    answered_stop: str | None = None
 
     def seen(self):
         orders = {"frozen": Order.OVERLAY, "mirrored": Order.MIRRORED, "source": Order.SOURCE}
@@ -76,8 +80,11 @@ class Switch:
                 volume="data",
                 destination=DestinationClaim(claim_name=DESTINATION),
                 position=self.wanted,
+                trust=self.trust,
+                answered_stop=self.answered_stop,
             ),
             status=AttachmentSwitchStatus(
+                stop=self.stop,
                 position=position,
                 conditions=(
                     condition("Accepted", self.at != "refused", "InstanceNotRunning"),

@@ -4,14 +4,23 @@ import dataclasses
 
 import pytest
 
-from detour_crds.attachment_switch import Handover, Order, OverlayFile, Position, Qemu, Stage
+from detour_crds import stops
+from detour_crds.attachment_switch import (
+    Handover,
+    Order,
+    OverlayFile,
+    Position,
+    Qemu,
+    Stage,
+    Stopped,
+)
 from detour_crds.conditions import Status, SwitchCondition, find
 from detour_crds.volume_migration import OverlayPlace, OverlaySpec, Trust
 from detour_operator.compute_side import actions, facts
 from detour_operator.compute_side.decisions import decide
 from detour_operator.compute_side.finisher import Finisher, manifest
 from detour_operator.compute_side.observation import Claim, Nothing, Pod
-from unit.operator.compute_switches import MARKED, SWITCH, seen
+from unit.operator.compute_switches import MARKED, SWITCH, TOKEN, seen
 
 CLAIM = Claim(name="detour-overlay-12345678", uid="overlay-uid", made_for=SWITCH.uid)
 OVERLAY_POD = Pod(name="p", uid="pod-of-overlay", node="n", owner="launcher-uid")
@@ -23,12 +32,16 @@ HANDED = {Order.DESTINATION: Handover.DONE, Order.SOURCE: Handover.PENDING}
 OTHERS = {"budget": Nothing.ABSENT, "node_lost": True}
 
 
+TOLD = {"lost_node": "n", "losses": 2}
+THIS = stops.of_lost_node(TOKEN, 2)
+
+
 def of_spec(found, **changes):
     spec = dataclasses.replace(found.switch.spec, **changes)
     return dataclasses.replace(found, switch=dataclasses.replace(found.switch, spec=spec))
 
 
-def at_end(end, *, where=OverlayPlace.NODE_LOCAL, trust=None, compute=None, **others):
+def at_end(end, *, where=OverlayPlace.NODE_LOCAL, trust=None, stop=None, compute=None, **others):
     """Reached and reported; the overlay is still there, and nobody hears the node."""
     forward = end is Order.DESTINATION
     claim, stage = ("new", Stage.DONE) if forward else ("old", Stage.CANCELLED)
@@ -47,20 +60,22 @@ def at_end(end, *, where=OverlayPlace.NODE_LOCAL, trust=None, compute=None, **ot
     }
     recorded = {"order": end, "handover": HANDED[end], **(compute or {})}
     made = seen(compute=recorded, node=node, **found)
-    return of_spec(made, overlay=OverlaySpec(where=where), trust=trust)
+    return of_spec(made, overlay=OverlaySpec(where=where), trust=trust, answered_stop=stop)
 
 
 def on_claim(end, **others):
     return at_end(end, where=OverlayPlace.CLAIM, **others)
 
 
-def gone(*, order=Order.SOURCE, where=OverlayPlace.CLAIM, trust=None, compute=None, **others):
+def gone(
+    *, order=Order.SOURCE, where=OverlayPlace.CLAIM, trust=None, stop=None, compute=None, **others
+):
     """QEMU was seen gone; the merge may have begun."""
     node = {"qemu": Qemu.GONE, "stage": Stage.OFFLINE_COMMIT, "overlay": OVERLAY}
     recorded = {"order": order, **(compute or {})}
     found = {"instance": ENDED, "position": Position.FROZEN, **OTHERS, **others}
     made = seen(compute=recorded, node=node, overlay_claim=CLAIM, **found)
-    return of_spec(made, overlay=OverlaySpec(where=where), trust=trust)
+    return of_spec(made, overlay=OverlaySpec(where=where), trust=trust, answered_stop=stop)
 
 
 def stalled(decision):
@@ -110,13 +125,13 @@ def test_an_old_qemu_that_may_still_write_keeps_the_lock(end, where):
 def test_the_word_that_the_node_is_off_takes_the_lock_off(end, where):
     tainted = at_end(end, where=where, node_given_up=True, **LAUNCHER_GONE)
     assert unlocks(decide(tainted), end)
-    told = {"where": where, "compute": {"lost_node": "n"}, **LAUNCHER_GONE}
+    told = {"where": where, "compute": TOLD, "stop": THIS, **LAUNCHER_GONE}
     assert unlocks(decide(at_end(end, trust=Trust(end.value), **told)), end)
     assert waits(decide(at_end(end, trust=Trust.OVERLAY, **told)))
 
 
 def test_a_cancel_is_called_one_although_the_source_was_named_for_the_lost_node():
-    told = {"compute": {"lost_node": "n"}, **LAUNCHER_GONE}
+    told = {"compute": TOLD, "stop": THIS, **LAUNCHER_GONE}
     decision = decide(at_end(Order.SOURCE, trust=Trust.SOURCE, **told))
     assert decision.reason == "Cancelled"
 
@@ -221,7 +236,13 @@ def test_kubevirt_is_helped_to_give_up_an_instance_whose_qemu_is_gone():
 
 
 @pytest.mark.parametrize(
-    "said", [{"node_given_up": True}, {"trust": Trust.OVERLAY, "compute": {"lost_node": "n"}}]
+    "said",
+    [
+        {"node_given_up": True},
+        {"trust": Trust.OVERLAY, "stop": THIS, "compute": TOLD},
+        # What another stop was answered says nothing against the taint, nor for it.
+        {"node_given_up": True, "trust": Trust.SOURCE, "stop": stops.of_lost_node(TOKEN, 1)},
+    ],
 )
 def test_then_another_node_goes_on_with_the_merge(said):
     old = Pod(name="f", uid="f-uid", node="n", pinned="n", claims=("old", CLAIM.name))
@@ -259,19 +280,40 @@ def test_a_pod_says_which_node_it_waits_for(node, pinned):
     assert facts.pod(pod).pinned == pinned
 
 
+EARLIER = [None, "NodeLost", stops.of_guest("AmbiguousPivot", TOKEN), "NodeLost-87654321-1-2"]
+
+
 @pytest.mark.parametrize("where", OverlayPlace)
 @pytest.mark.parametrize("trust", Trust)
-def test_an_answer_to_an_earlier_stop_says_nothing_of_the_node(where, trust):
-    """It was given when nobody knew of the loss, and a merge may go on there by it."""
-    decision = decide(gone(where=where, trust=trust, wanted=Position.DESTINATION))
+@pytest.mark.parametrize("stop", [*EARLIER, stops.of_lost_node(TOKEN, 1)])
+@pytest.mark.parametrize("compute", [{"losses": 1}, TOLD, {"lost_node": "n0", "losses": 1}])
+def test_an_answer_to_another_stop_says_nothing_of_the_node(where, trust, stop, compute):
+    """It was given when nobody knew of this loss, and a merge may go on there by it."""
+    found = {"where": where, "trust": trust, "stop": stop, "compute": compute}
+    decision = decide(gone(wanted=Position.DESTINATION, **found))
     assert waits(decision)
-    assert decision.status.compute.lost_node is None
-    assert "answered another stop" in decision.message
-    of_other = gone(where=where, trust=trust, compute={"lost_node": "n0"})
-    assert waits(decide(of_other))
+    assert decision.status.stop == stops.of_lost_node(TOKEN, 2)
+    assert "answers another stop" in decision.message
 
 
-def test_the_loss_is_noted_where_there_is_no_answer_yet_and_forgotten_when_it_is_over():
-    assert decide(gone()).status.compute.lost_node == "n"
-    heard = decide(gone(compute={"lost_node": "n"}, node_lost=False))
-    assert heard.status.compute.lost_node is None
+def test_each_loss_is_a_stop_of_its_own():
+    first = decide(gone())
+    compute = first.status.compute
+    assert (compute.lost_node, compute.losses) == ("n", 1)
+    assert first.status.stop == stops.of_lost_node(TOKEN, 1)
+    assert first.status.stop in first.message
+    heard = decide(gone(compute={"lost_node": "n", "losses": 1}, node_lost=False))
+    assert (heard.status.compute.lost_node, heard.status.stop) == (None, None)
+    again = decide(gone(compute={"losses": 1}))
+    assert again.status.stop == stops.of_lost_node(TOKEN, 2)
+
+
+def test_a_loss_is_forgotten_even_where_the_node_comes_back_with_a_stop():
+    """Or the answer to that loss would count for the next one, when the stop is answered."""
+    back = {"compute": TOLD, "node_lost": False, "trust": Trust.SOURCE, "stop": THIS}
+    found = gone(**back)
+    node = dataclasses.replace(found.switch.node, stopped=Stopped(reason="AmbiguousCommit"))
+    told = dataclasses.replace(found.switch.status, node=node)
+    found = dataclasses.replace(found, switch=dataclasses.replace(found.switch, status=told))
+    decision = decide(found)
+    assert (decision.actions, decision.status.compute.lost_node) == ((), None)

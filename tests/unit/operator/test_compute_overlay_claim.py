@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from detour_crds import stops
 from detour_crds.attachment_switch import (
     Inspection,
     ObjectRef,
@@ -22,7 +23,7 @@ from detour_operator.compute_side.finisher import Finisher
 from detour_operator.compute_side.finisher import manifest as finisher_manifest
 from detour_operator.compute_side.holder import Holder, holder_budget, holder_name, manifest
 from detour_operator.compute_side.observation import Claim, Nothing, Pod
-from unit.operator.compute_switches import MARKED, seen
+from unit.operator.compute_switches import MARKED, TOKEN, seen
 
 UID = "12345678-0"
 CLAIM = Claim(name="detour-overlay-12345678", uid="overlay-uid", made_for=UID)
@@ -35,7 +36,10 @@ DISK = 1 << 30
 
 def on_claim(found, trust=None, **overlay):
     spec = dataclasses.replace(
-        found.switch.spec, overlay=OverlaySpec(where=OverlayPlace.CLAIM, **overlay), trust=trust
+        found.switch.spec,
+        overlay=OverlaySpec(where=OverlayPlace.CLAIM, **overlay),
+        trust=trust,
+        answered_stop=stops.of_lost_node(TOKEN, 1) if trust else None,
     )
     switch = dataclasses.replace(found.switch, spec=spec, uid=UID)
     return dataclasses.replace(found, switch=switch)
@@ -184,8 +188,8 @@ def test_not_before_the_overlay_is_removed():
 
 
 def lost(**others):
-    """Its loss was told before there was an answer."""
-    others["compute"] = {"lost_node": "n", **others.get("compute", {})}
+    """Its loss was told, and is what is answered."""
+    others["compute"] = {"lost_node": "n", "losses": 1, **others.get("compute", {})}
     ended = {"phase": "Failed", "fence": None}
     facts = {"instance": ended, "node_lost": True, "budget": Nothing.ABSENT, **others}
     return moving(overlay_pod=Nothing.ABSENT, **facts)

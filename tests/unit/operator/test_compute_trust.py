@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from detour_crds import stops
 from detour_crds.attachment_switch import (
     Order,
     OverlayFile,
@@ -22,17 +23,19 @@ from unit.operator.compute_switches import MARKED, TOKEN, seen
 ENDED = {"phase": "Failed", "fence": None}
 LOST = {"instance": ENDED, "node_lost": True, "budget": Nothing.ABSENT}
 OVERLAY = OverlayFile(name="o", bytes=4096)
+LOSS = stops.of_lost_node(TOKEN, 1)
+TOLD = {"lost_node": "n", "losses": 1}
 
 
-def trusting(found, trust):
-    spec = dataclasses.replace(found.switch.spec, trust=trust)
+def trusting(found, trust, stop=LOSS):
+    spec = dataclasses.replace(found.switch.spec, trust=trust, answered_stop=stop)
     return dataclasses.replace(found, switch=dataclasses.replace(found.switch, spec=spec))
 
 
 def moving(order, **others):
     node = {"stage": Stage.OVERLAY, "overlay": OVERLAY, **others.pop("node", {})}
-    compute = {"order": order, "lost_node": "n"} if others.get("node_lost") else {"order": order}
-    return seen(compute=compute, node=node, position=Position.FROZEN, **others)
+    told = TOLD if others.get("node_lost") else {}
+    return seen(compute={"order": order, **told}, node=node, position=Position.FROZEN, **others)
 
 
 def stalled(decision):
@@ -43,22 +46,66 @@ def test_with_an_answer_the_move_takes_its_way_and_the_agent_acts():
     node = {"qemu": Qemu.GONE, "stopped": Stopped(reason="OverlayMissing", message="m")}
     found = moving(Order.OVERLAY, node=node, instance=ENDED)
     assert stalled(decide(found)).reason == "OverlayMissing"
-    decision = decide(trusting(found, Trust.SOURCE))
+    assert decide(found).status.stop == stops.of_guest("OverlayMissing", TOKEN)
+    assert decide(found).status.stop in stalled(decide(found)).message
+    answered = trusting(found, Trust.SOURCE, stops.of_guest("OverlayMissing", TOKEN))
+    decision = decide(answered)
     assert decision.status.compute.cancel_reason == "GuestStopped"
+    assert decision.status.stop is None
+
+
+@pytest.mark.parametrize("reason", stops.OF_GUEST)
+@pytest.mark.parametrize(
+    "stop", [None, LOSS, "AmbiguousCommit", "AmbiguousCommit-87654321-1", "OverlayMissing-0-1"]
+)
+def test_an_answer_that_was_there_before_the_stop_is_none(reason, stop):
+    """In a manifest, or for another stop: this one is asked anew, and says so."""
+    node = {"qemu": Qemu.GONE, "stopped": Stopped(reason=reason, message="m")}
+    found = moving(Order.SOURCE, node=node, instance=ENDED)
+    decision = decide(trusting(found, Trust.SOURCE, stop))
+    assert stalled(decision).reason == reason
+    assert decision.actions == ()
+    assert decision.status.stop == stops.of_guest(reason, TOKEN)
+    assert "answers another stop" in decision.message
+
+
+def test_a_stop_that_takes_no_answer_has_no_name():
+    stopped = Stopped(reason="ForeignChain", message="m")
+    decision = decide(moving(Order.MIRRORED, node={"stopped": stopped}))
+    assert (decision.message, decision.status.stop) == ("m", None)
+
+
+def test_what_a_node_asked_is_asked_again_when_it_is_back():
+    """While it is lost another thing is asked, whose answer is none to the first."""
+    node = {"qemu": Qemu.GONE, "stopped": Stopped(reason="AmbiguousPivot", message="m")}
+    lost = decide(moving(Order.DESTINATION, node=node, **LOST))
+    assert (stalled(lost).reason, lost.status.stop) == ("NodeLost", LOSS)
+    back = moving(Order.DESTINATION, node=node, instance=ENDED, node_lost=False)
+    decision = decide(trusting(back, Trust.DESTINATION))
+    assert stalled(decision).reason == "AmbiguousPivot"
+
+
+def test_a_cancel_is_called_one_although_an_earlier_stop_was_answered_with_the_source():
+    node = {"qemu": Qemu.RUNNING, "stage": Stage.CANCELLED, "reached": Order.SOURCE}
+    found = moving(Order.SOURCE, node=node, wanted=Position.SOURCE, budget=Nothing.ABSENT)
+    assert decide(trusting(found, Trust.SOURCE)).status.compute.cancel_reason is None
+    answered = trusting(found, Trust.SOURCE, stops.of_guest("AmbiguousCommit", TOKEN))
+    assert decide(answered).status.compute.cancel_reason == "SourceTrusted"
 
 
 def test_an_answer_that_does_not_fit_still_stalls():
-    stopped = Stopped(reason="ForeignChain", message="m")
-    found = moving(Order.MIRRORED, node={"stopped": stopped})
-    decision = decide(trusting(found, Trust.SOURCE))
-    assert stalled(decision).status is Status.TRUE
-    assert "spec.trust" in decision.message
+    stop = stops.of_guest("DestinationFailed", TOKEN)
+    node = {"stopped": Stopped(reason="DestinationFailed", message="m")}
+    decision = decide(trusting(moving(Order.MIRRORED, node=node), Trust.SOURCE, stop))
+    assert (stalled(decision).status, decision.status.stop) == (Status.TRUE, stop)
+    assert "does not fit" in decision.message
 
 
 def test_the_source_is_taken_even_after_the_order_destination():
     node = {"qemu": Qemu.GONE, "stage": Stage.CANCELLED, "refused": True}
     found = moving(Order.DESTINATION, node=node, instance=ENDED)
-    decision = decide(trusting(found, Trust.SOURCE))
+    answered = trusting(found, Trust.SOURCE, stops.of_guest("AmbiguousPivot", TOKEN))
+    decision = decide(answered)
     assert decision.status.compute.cancel_reason == "SourceTrusted"
     assert "spec.trust" in decision.message
 

@@ -11,6 +11,8 @@ from robustness.plan import CRASH, Injection, Kind, Move, Run, Stage
 from robustness.running import Running
 from robustness.systematic import RUNS
 
+STOP = "AmbiguousPivot-12345678-1"
+
 
 class FakeKube:
     def __init__(self):
@@ -49,6 +51,7 @@ def shown(**conditions):
 
 
 STOPPED = shown(Succeeded=("Unknown", "Merging"), Stalled=("True", "AmbiguousPivot"))
+STOPPED["status"]["stop"] = STOP
 ENDED = shown(Succeeded=("True", "Moved"))
 
 
@@ -73,7 +76,7 @@ def followed(scene, move=None, injections=()):
 def test_a_stop_that_lasts_is_answered_once_and_the_move_goes_on(quick):
     scene = FakeScene(FakeMigration(*[STOPPED] * 12, ENDED))
     made = followed(scene)
-    assert scene.kube.patches == [{"spec": {"trust": "Overlay"}}]
+    assert scene.kube.patches == [{"spec": {"trust": "Overlay", "answeredStop": STOP}}]
     assert made._outcomes["m"].words() == "stop AmbiguousPivot, then completed"
 
 

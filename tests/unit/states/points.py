@@ -117,7 +117,7 @@ def answered(situations: Iterable[Situation]) -> Iterator[Situation]:
             continue
         told.add(key)
         for trust in Trust:
-            wanted, seen = _both(facts | {"trust": trust})
+            wanted, seen = _both(facts | {"trust": trust, "answered": stop.reason})
             step = trusting.answered(wanted, seen, stop)
             yield {**asked, "reason": stop.reason, "trust": trust}, step
 
