@@ -33,7 +33,8 @@ def build(server: Server, namespace: str) -> None:
     _machine(server, namespace, "paths", {"data": "..", "up": elsewhere, "query": "x?watch=true"})
     _machine(server, namespace, "bare", {})
     noted = {"kubectl.kubernetes.io/last-applied-configuration": '{"spec":' + "[" * 100_000}
-    _machine(server, namespace, "nested", {"data": "off-data"}, annotations=noted)
+    _claim(server, namespace, "nested-data")
+    _machine(server, namespace, "nested", {"data": "nested-data"}, annotations=noted)
 
 
 def objects(server: Server, namespace: str) -> dict[str, dict[str, Any]]:

@@ -34,13 +34,13 @@ PROGRESS = {
     *("CleaningUp", "ClosingFence", "HandingOver", "OpeningFence"),
     *("NotChecked", "NotFrozen", "NotLocked", "NotPermitted", "NotProven", "NotReleased"),
     *("NotReported", "NotRequested", "NotStalled", "NotYetKnown"),
-    *("InstanceHandedOver", "MachineHandedOver", "SourceReleased"),
+    *("InstanceHandedOver", "InstanceHandoverFinished", "MachineHandedOver", "SourceReleased"),
 }
 """Told while nothing is wrong."""
 OTHER_WORDS = {
     *("AttachmentSwitch", "VolumeMigration"),
     *("DataVolume", "DeleteOptions", "PersistentVolumeClaim", "PodDisruptionBudget"),
-    *("SelfSubjectAccessReview", "VirtualMachineInstanceMigration"),
+    *("SelfSubjectAccessReview", "VirtualMachineInstance", "VirtualMachineInstanceMigration"),
     *("DoesNotExist", "FailJob", "IfNotPresent", "NoSchedule", "NotIn", "OnRootMismatch"),
     *("PodScheduled", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod", "RuntimeDefault"),
     *("AlreadyExists", "BearerToken", "VolumesChange"),
