@@ -14,8 +14,11 @@ export PYTHONPATH := tests:$(SOURCES)
 # The Kubernetes client and the cluster's helpers must not pick up a kubeconfig that was not named.
 PROVIDER ?=
 export PROVIDER
+# "upstream" puts KubeVirt itself on the local cluster, in place of its stand-in (tests/upstream).
+KUBEVIRT ?=
+export KUBEVIRT
 CLUSTER := $(PYTHON) -m cluster
-SCRIPTS := .ci/run $(shell git ls-files "*.sh") tests/guest/init kubectl-plugin/krew/kubectl-detour
+SCRIPTS := .ci/run $(shell git ls-files "*.sh") tests/guest/init tests/upstream/virtqemud kubectl-plugin/krew/kubectl-detour
 GO := tests/gitops/health tests/storage/csi/driver
 PROGRAMS := $(or $(DETOUR_CACHE),.cache)/bin
 HELM := $(PROGRAMS)/helm
@@ -111,7 +114,7 @@ E2E = $(PYTHON) -m pytest -q tests/e2e --timeout=1200 --durations=15 $(if $(ONLY
 NO_TESTS := 5
 
 .PHONY: cluster-up
-cluster-up: $(VENV)/ready packages ## Bring up the cluster for demo and tests (PROVIDER=local|kind|existing)
+cluster-up: $(VENV)/ready packages ## Bring up the cluster for demo and tests (PROVIDER=local|kind|existing; KUBEVIRT=upstream builds KubeVirt itself)
 	$(CLUSTER) up
 	$(PYTHON) -m harness.install
 

@@ -29,6 +29,7 @@ class ImageSpec:
         inputs: Files and folders of the repository that the build may read.
         target: The Containerfile's stage, or "" for the last one.
         programs: Programs built by `tools` that are put into the context's folder `programs`.
+        sources: Files of KubeVirt's own source that are put into its folder `sources`.
     """
 
     name: str
@@ -37,6 +38,7 @@ class ImageSpec:
     inputs: tuple[str, ...]
     target: str = ""
     programs: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
 
     @property
     def reference(self) -> str:
@@ -55,6 +57,7 @@ def load(path: Path = SPECS) -> dict[str, ImageSpec]:
             inputs=tuple(entry["inputs"]),
             target=entry.get("target", ""),
             programs=tuple(entry.get("programs", ())),
+            sources=tuple(entry.get("sources", ())),
         )
         for entry in entries
     ]

@@ -97,3 +97,7 @@ def _fill(context: Path, spec: ImageSpec) -> None:
     for program in spec.programs:
         (context / "programs").mkdir(exist_ok=True)
         shutil.copy2(paths.binaries() / program, context / "programs" / program)
+    for name in spec.sources:
+        (context / "sources").mkdir(exist_ok=True)
+        # The module cache forbids writing to its files.
+        shutil.copy(tools.source(tools.KUBEVIRT_MODULE, "kubevirt") / name, context / "sources")

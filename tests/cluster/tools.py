@@ -1,6 +1,7 @@
 """The Go programs of the clusters and tests, built from modules with the pinned versions."""
 
 import hashlib
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,8 @@ from cluster import paths
 from cluster.process import locked, run
 
 KUBERNETES = "v1.36.3"
+KUBEVIRT = "v1.8.2"
+KUBEVIRT_MODULE = "kubevirt.io/kubevirt"
 CSI_DRIVER = paths.REPOSITORY / "tests" / "storage" / "csi" / "driver"
 
 
@@ -22,12 +25,14 @@ class Module:
         values: Variables that the linker sets: without a version the API server calls itself
             v0.0.0 and clients object (measured).
         own: The folder of one with a program of its own, which is called as the module is.
+        cgo: Whether a program is linked against C libraries.
     """
 
     name: str
     programs: tuple[str, ...]
     values: tuple[str, ...] = ()
     own: Path | None = None
+    cgo: bool = False
 
     @property
     def folder(self) -> Path:
@@ -45,7 +50,7 @@ class Module:
 
     def digest(self) -> str:
         """What decides whether its programs are built again."""
-        sources = (path for path in self.folder.glob("*.go") if not path.match("*_test.go"))
+        sources = (path for path in self.folder.rglob("*.go") if not path.match("*_test.go"))
         files = (self.folder / "go.mod", self.folder / "go.sum", *sorted(sources))
         parts = [self.flags(), *(file.read_text() for file in files)]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
@@ -73,6 +78,27 @@ MODULES = (
     Module("lint", ("actionlint", "helm-docs")),
     Module("csi", ("csi-provisioner", "csi-resizer", "csi-snapshotter", "snapshot-controller")),
     Module("csi-driver", ("csi-driver", "csi-sanity"), own=CSI_DRIVER),
+    Module(
+        "kubevirt",
+        (
+            "manifest-templator",
+            "virt-api",
+            "virt-chroot",
+            "virt-controller",
+            "virt-freezer",
+            "virt-handler",
+            "virt-launcher",
+            "virt-launcher-monitor",
+            "virt-operator",
+            "virt-probe",
+            "virt-tail",
+        ),
+        (
+            f"kubevirt.io/client-go/version.gitVersion={KUBEVIRT}",
+            "kubevirt.io/client-go/version.gitTreeState=clean",
+        ),
+        cgo=True,
+    ),
 )
 
 
@@ -104,5 +130,21 @@ def _ensure(module: Module) -> None:
     print(f"building {', '.join(module.programs)}", flush=True)
     paths.binaries().mkdir(parents=True, exist_ok=True)
     words = ["go", "build", "-trimpath", "-ldflags", module.flags(), "-o", f"{paths.binaries()}/"]
-    run([*words, *module.packages], cwd=module.folder, env={**os.environ, "CGO_ENABLED": "0"})
+    settings = {"CGO_ENABLED": "1" if module.cgo else "0"}
+    run([*words, *module.packages], cwd=module.folder, env={**os.environ, **settings})
     record.write_text(wanted)
+
+
+def source(module: str, of: str) -> Path:
+    """The folder of a published module, downloaded first when it is missing.
+
+    Args:
+        module: Its path, such as "kubevirt.io/kubevirt".
+        of: The folder below tools/ whose go.mod has its version.
+
+    Raises:
+        CommandError: It cannot be downloaded.
+    """
+    words = ["go", "mod", "download", "-json", module]
+    downloaded = run(words, cwd=paths.CLUSTER_SOURCES / "tools" / of).stdout
+    return Path(json.loads(downloaded)["Dir"])

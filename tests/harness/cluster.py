@@ -1,6 +1,7 @@
 """The cluster that tests and demo run on, whichever provider it came from."""
 
 import dataclasses
+import os
 import re
 import xml.etree.ElementTree as ET
 from functools import partial
@@ -25,9 +26,15 @@ class Target:
     shared_class: str | None
 
     @property
+    def stand_in(self) -> bool:
+        """Whether KubeVirt's stand-in runs on it; the variable KUBEVIRT chooses."""
+        upstream = os.environ.get("KUBEVIRT") == "upstream"
+        return self.provider.name == "local" and not upstream
+
+    @property
     def launchers(self) -> tuple[str, ...]:
         """Generations of launchers that a VM can choose by annotation; none with real KubeVirt."""
-        return ("trixie", "sid", "bookworm") if self.provider.name == "local" else ()
+        return ("trixie", "sid", "bookworm") if self.stand_in else ()
 
     def domain_xml(self, machine: Machine) -> str:
         """The disk of the running domain as libvirt shows it, without what differs by itself.

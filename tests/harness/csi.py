@@ -1,13 +1,10 @@
 """Puts the CSI driver of the tests, and what snapshots need, on the cluster."""
 
 import hashlib
-import json
-from pathlib import Path
 
 import yaml
 
-from cluster import images, paths
-from cluster.process import run
+from cluster import images, paths, tools
 from harness.cluster import Target
 from harness.kube import Object
 
@@ -39,9 +36,7 @@ def install(target: Target) -> None:
 
 def crds() -> list[Object]:
     """The custom resources of snapshots, as their module has them."""
-    folder = paths.CLUSTER_SOURCES / "tools" / "csi"
-    downloaded = run(["go", "mod", "download", "-json", CRD_MODULE], cwd=folder).stdout
-    files = Path(json.loads(downloaded)["Dir"]) / "config" / "crd"
+    files = tools.source(CRD_MODULE, "csi") / "config" / "crd"
     return [
         yaml.safe_load(file.read_text())
         for file in sorted(files.glob("snapshot.storage.k8s.io_*.yaml"))

@@ -6,6 +6,7 @@ import sys
 from cluster import images, paths
 from cluster.process import run
 from harness import cluster, csi
+from upstream import install as upstream
 
 NAMESPACE = "detour-system"
 PRODUCT = ("detour-operator", "detour-node-agent", "detour-copier")
@@ -57,15 +58,31 @@ def _inputs() -> str:
     return hashlib.sha256(found.encode()).hexdigest()[:16]
 
 
+def _refuse_the_other(target: cluster.Target) -> None:
+    """End where the stand-in is to take KubeVirt's place on a cluster, or the reverse."""
+    deployments = target.kube.list("deployment", upstream.NAMESPACE)
+    found = {item["metadata"]["name"] for item in deployments}
+    if (
+        target.provider.name == "local"
+        and found
+        and target.stand_in == (upstream.OPERATOR in found)
+    ):
+        sys.exit(
+            "this cluster has the other KubeVirt (KUBEVIRT=upstream): `make cluster-down` first"
+        )
+
+
 def main() -> int:
     """Build, load and install everything that is missing or was changed."""
     target = cluster.current()
-    stand_in = target.provider.name == "local"
-    for name in (*PRODUCT, GUEST, *(STAND_IN if stand_in else ())):
+    _refuse_the_other(target)
+    for name in (*PRODUCT, GUEST, *(STAND_IN if target.stand_in else ())):
         target.provider.load_image(images.archive(name))
-    if stand_in:
+    if target.stand_in:
         words = ["install", "--kubeconfig", target.provider.kubeconfig()]
         run([sys.executable, "-m", "kubevirt", *words], timeout=600)
+    elif target.provider.name == "local":
+        upstream.install(target)
     if target.provider.classes.csi:
         csi.install(target)
     detour(target)
