@@ -30,13 +30,14 @@ OTHERS = {
     "missing": ("VolumeNotFound", "missing"),
 }
 """By volume: the reason, and a word of the message."""
+HOST_DISK = {"path": "/var/lib/detour-e2e/disk.img", "type": "DiskOrCreate", "capacity": "1Mi"}
 NOT_CLAIMS = (
     {"name": "container", "containerDisk": {"image": "localhost/detour-guest:dev"}},
     {"name": "empty", "emptyDisk": {"capacity": "1Mi"}},
-    {"name": "host", "hostDisk": {"path": "/nowhere/disk.img", "type": "Disk"}},
+    {"name": "host", "hostDisk": HOST_DISK},
 )
-HANDLER = (
-    "--as=system:serviceaccount:kubevirt:kubevirt-handler",
+CONTROLLER = (
+    "--as=system:serviceaccount:kubevirt:kubevirt-controller",
     "--as-group=system:serviceaccounts",
     "--as-group=system:authenticated",
 )
@@ -132,7 +133,7 @@ def test_what_is_under_way_elsewhere_is_waited_for(cluster, kube, machines, migr
         kube.patch(
             *("virtualmachineinstances", machine.name, namespace),
             {"status": {"changedBlockTracking": state}},
-            *HANDLER,
+            *CONTROLLER,
         )
 
     snapshot("nightly")

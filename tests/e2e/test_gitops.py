@@ -170,6 +170,7 @@ def test_the_move_waits_for_git(cluster, kube, machine, in_git, namespace):
     assert_intact(machine, "m")
 
 
+@pytest.mark.alone
 @pytest.mark.e2e
 def test_the_source_is_deleted_once_the_vm_has_restarted(cluster, kube, machine, migrate):
     destination = {"claimTemplate": {"storageClassName": cluster.destination_class}}

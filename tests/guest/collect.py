@@ -76,7 +76,8 @@ class Collector:
     def stop(self) -> None:
         """Read what is there now to its end, and follow no longer."""
         self._stop.set()
-        self._watcher.join()
+        if self._watcher.is_alive():
+            self._watcher.join()
         for pod in self._pods.values():
             if pod.process:
                 pod.process.terminate()
