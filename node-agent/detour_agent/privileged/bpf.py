@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from detour_agent.privileged.syscalls import call
+from detour_agent.privileged.syscalls import call, undisturbed
 
 NUMBERS: Final = {"x86_64": 321, "aarch64": 280, "s390x": 351, "ppc64le": 361}
 PROG_LOAD, PROG_ATTACH, PROG_GET_FD_BY_ID = 5, 8, 13
@@ -88,11 +88,12 @@ def _opened(program: int) -> Iterator[int]:
 
 
 def _load(text: bytes) -> int:
+    """The verifier leaves off with EAGAIN where a signal waits (Linux kernel/bpf/verifier.c)."""
     code, licence = ctypes.create_string_buffer(text, len(text)), ctypes.c_char_p(LICENSE)
     count = len(text) // INSTRUCTION_BYTES
     where = ctypes.cast(licence, ctypes.c_void_p).value or 0
     given = (TYPE_CGROUP_DEVICE, count, ctypes.addressof(code), where)
-    return _number(PROG_LOAD, struct.pack("=IIQQ", *given))
+    return undisturbed(lambda: _number(PROG_LOAD, struct.pack("=IIQQ", *given)))
 
 
 def _info(program: int, length: int, where: int) -> bytes:
