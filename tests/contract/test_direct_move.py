@@ -11,7 +11,7 @@ from contract.conftest import SIZE, Bench, assembled, filled, loop_device
 from contract.launcher import VOLUME
 from contract.test_live_move import content, reach, until, writable
 from detour_agent.adapters import monitor_mirror
-from detour_agent.adapters.processes import identity_of
+from detour_agent.adapters.identities import identity_of
 from detour_crds.attachment_switch import MirrorSpec, Node, Order, Stage, Top
 from detour_crds.names import QEMU_UID
 

@@ -11,7 +11,7 @@ import pytest
 from contract.conftest import SIZE, Bench
 from contract.launcher import DOMAIN
 from contract.test_live_move import KIB, content, reach, until
-from detour_agent.adapters.processes import identity_of
+from detour_agent.adapters.identities import identity_of
 from detour_agent.errors import Unreachable
 from detour_agent.steps import inspect_running
 from detour_crds.attachment_switch import Node, Order, Stage, Top

@@ -8,7 +8,7 @@ import pytest
 
 from contract.conftest import SIZE, Bench
 from contract.launcher import VOLUME, wait_for
-from detour_agent.adapters.processes import identity_of
+from detour_agent.adapters.identities import identity_of
 from detour_agent.errors import StepFailed
 from detour_crds.attachment_switch import Identity, Node, Order, Stage, Top
 

@@ -11,6 +11,7 @@ from detour_agent.adapters.journal_files import NAME
 from detour_agent.adapters.places import Places
 from detour_agent.adapters.process import run
 from detour_agent.domain.budget import Room
+from detour_agent.domain.int64 import at_most
 from detour_agent.domain.ports import OverlayImage, Place
 from detour_agent.errors import StepFailed, Unreachable
 from detour_crds.names import QEMU_UID
@@ -102,9 +103,10 @@ class OverlayFiles:
     def allocated_bytes(self, switch_uid: str, name: str) -> int:
         """Bytes the overlay takes on disk, 0 if it is not there."""
         try:
-            return (self.folder(switch_uid) / name).stat().st_blocks * SECTOR_BYTES
+            blocks = (self.folder(switch_uid) / name).stat().st_blocks
         except FileNotFoundError:
             return 0
+        return at_most(blocks * SECTOR_BYTES)
 
     def room(self, switch_uid: str) -> Room:
         """The file system the overlays are on, or would be.
@@ -114,9 +116,9 @@ class OverlayFiles:
         """
         found, on_node = self.places.space(switch_uid), self.places.on_node(switch_uid)
         place = self.places.place(switch_uid)
-        total = found.f_blocks * found.f_frsize
+        total = at_most(found.f_blocks * found.f_frsize)
         return Room(
-            free_bytes=found.f_bavail * found.f_frsize,
+            free_bytes=at_most(found.f_bavail * found.f_frsize),
             kept_bytes=total * self._kept // 100 if on_node else 0,
             total_bytes=total,
             free_inodes=found.f_favail,

@@ -11,10 +11,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from detour_agent.adapters.identities import identity_of, of_file, plain
 from detour_agent.adapters.images import OverlayFiles
 from detour_agent.adapters.inside import NOBODY, within
 from detour_agent.adapters.process import run
-from detour_agent.adapters.processes import identity_of, start_time
+from detour_agent.adapters.processes import start_time
 from detour_agent.domain.ports import ImageFile, Process, Volume
 from detour_agent.errors import StepFailed, Unreachable
 from detour_agent.privileged.paths import FOLDER, folder_in, image_in
@@ -58,7 +59,7 @@ class NodeMounts:
         """See that the device rules of the guest's control group let it open a device."""
         if volume.block:
             init = Process(self._init, start_time(Path("/proc", str(self._init))))
-            _change("allow", guest=guest, host=init, pid=guest.pid, expected=_plain(image))
+            _change("allow", guest=guest, host=init, pid=guest.pid, expected=plain(image))
 
     def flush(self, guest: Process, volume: Volume, image: Identity) -> None:
         """Wait until all that was written to the image at the volume's path is on the volume."""
@@ -67,7 +68,7 @@ class NodeMounts:
             FLUSH_TIMEOUT_SECONDS,
             guest=guest,
             path=volume.image,
-            expected=_plain(image),
+            expected=plain(image),
         )
 
     def finisher_image(self, finisher: Process, path: str, *, block: bool) -> ImageFile | None:
@@ -90,7 +91,7 @@ class NodeMounts:
             holder=place.process,
             path=f"{place.base}/{place.name}",
             name=name,
-            expected={"device": found.st_dev, "inode": found.st_ino},
+            expected=plain(of_file(found)),
         )
 
     def hide_overlay(self, guest: Process, switch_uid: str) -> None:
@@ -99,7 +100,7 @@ class NodeMounts:
             found = self._overlays.folder(switch_uid).stat()
         except OSError as error:
             raise Unreachable("OverlayFolderUnreadable", str(error)) from error
-        identity = {"device": found.st_dev, "inode": found.st_ino}
+        identity = plain(of_file(found))
         _change("hide-overlay", guest=guest, name=_mount_point(switch_uid), identity=identity)
 
     def make_blank(self, holder: Process, size_bytes: int) -> None:
@@ -116,7 +117,7 @@ class NodeMounts:
             holder=holder,
             volume=volume.name,
             name=_beside(volume, switch_uid),
-            expected=_plain(expected),
+            expected=plain(expected),
         )
 
     def shown_image(self, guest: Process, volume: Volume, switch_uid: str) -> ImageFile | None:
@@ -149,7 +150,7 @@ class NodeMounts:
             guest=guest,
             holder=holder,
             volume=volume.name,
-            expected=_plain(expected),
+            expected=plain(expected),
         )
 
     def unmount_top(self, guest: Process, volume: Volume, top: Identity, below: Identity) -> None:
@@ -158,8 +159,8 @@ class NodeMounts:
             "put-source" if volume.block else "unmount-top",
             guest=guest,
             volume=volume.name,
-            top=_plain(top),
-            below=_plain(below),
+            top=plain(top),
+            below=plain(below),
         )
 
 
@@ -192,8 +193,7 @@ def _image(process: Process, path: str, *, block: bool) -> ImageFile | None:
         return None
     identity = identity_of(found)
     if identity is None or (identity.inode is None) != block:
-        plain = Identity(device=found.st_dev, inode=found.st_ino)
-        return ImageFile(plain, found.st_size, regular=False)
+        return ImageFile(of_file(found), found.st_size, regular=False)
     return ImageFile(identity, _device_bytes(found.st_rdev) if block else found.st_size)
 
 
@@ -208,10 +208,6 @@ def _device_bytes(number: int) -> int:
         return int(path.read_text()) * SECTOR_BYTES
     except (OSError, ValueError) as error:
         raise Unreachable("DeviceUnreadable", f"{path}: {error}") from error
-
-
-def _plain(identity: Identity) -> dict[str, int | None]:
-    return {"device": identity.device, "inode": identity.inode}
 
 
 def _change(

@@ -14,10 +14,10 @@ from typing import Any
 
 from detour_agent.adapters import overlay_header
 from detour_agent.adapters.files import plain_name
+from detour_agent.adapters.identities import identity_of
 from detour_agent.adapters.images import OverlayFiles
 from detour_agent.adapters.inside import within
 from detour_agent.adapters.process import lines, run
-from detour_agent.adapters.processes import identity_of
 from detour_agent.domain.ports import OfflineMerge
 from detour_agent.errors import StepFailed, Unreachable
 from detour_agent.privileged.syscalls import files_as

@@ -1,15 +1,14 @@
 """The node's processes through ``/proc``; a pod's are found by its uid, never by name alone."""
 
 import os
-import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from detour_agent.adapters.cgroups import belongs_to_pod, is_guest
+from detour_agent.adapters.identities import identity_of
 from detour_agent.domain.chain import OpenFile
 from detour_agent.domain.ports import Process
 from detour_agent.errors import Unreachable
-from detour_crds.attachment_switch import Identity
 from detour_crds.names import (
     FINISHER_SOURCE_DEVICE,
     FINISHER_SOURCE_PATH,
@@ -170,15 +169,6 @@ def _open_files(folder: Path) -> Iterator[OpenFile]:
         identity = identity_of(found)
         if identity is not None:
             yield OpenFile(identity, flags & os.O_ACCMODE != os.O_RDONLY)
-
-
-def identity_of(found: os.stat_result) -> Identity | None:
-    """Which image it is: a block device's node says nothing, its device number all."""
-    if stat.S_ISBLK(found.st_mode):
-        return Identity(device=found.st_rdev)
-    if stat.S_ISREG(found.st_mode):
-        return Identity(device=found.st_dev, inode=found.st_ino)
-    return None
 
 
 def _flags(fdinfo: str) -> int:

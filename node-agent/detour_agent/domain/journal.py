@@ -8,6 +8,7 @@ import dataclasses
 import json
 from typing import Any
 
+from detour_agent.domain.int64 import signed
 from detour_agent.domain.throttle import Tune
 from detour_crds import json_text
 from detour_crds.attachment_switch import Identity, Stage
@@ -73,9 +74,18 @@ def decode(text: str) -> Record:
 
 def _record(value: dict[str, Any]) -> Record:
     try:
-        return parse(Record, value)
+        record = parse(Record, value)
     except (TypeError, ValueError) as error:
         raise UnreadableJournalError(f"not a complete record: {error}") from error
+    source, destination = _read(record.source), _read(record.destination)
+    return dataclasses.replace(record, source=source, destination=destination)
+
+
+def _read(identity: Identity | None) -> Identity | None:
+    """An agent of an older version wrote inodes as they are, whether or not they fit the API."""
+    if identity is None or identity.inode is None:
+        return identity
+    return dataclasses.replace(identity, inode=signed(identity.inode))
 
 
 def overlay_name(uid: str, attempt: int, number: int) -> str:

@@ -3,6 +3,7 @@
 import dataclasses
 
 from detour_agent.domain.chain import JobInfo
+from detour_agent.domain.int64 import at_most
 from detour_agent.domain.journal import Record
 from detour_agent.domain.situation import Job, Libvirt, Seen, Target, Wanted
 from detour_agent.domain.step import Action, Step
@@ -180,7 +181,7 @@ def _overlay(facts: Facts) -> OverlayFile | None:
     name = named[-1] if named and named[-1] in facts.overlays else facts.overlays[-1]
     return OverlayFile(
         name=name,
-        bytes=facts.overlay_bytes,
+        bytes=at_most(facts.overlay_bytes),
         limit_bytes=(facts.record.limit_bytes or None) if facts.record else None,
         pressure=facts.pressure,
     )

@@ -1,8 +1,8 @@
 """Has a frozen image on its volume: what copies the volume itself does not see the page cache."""
 
 import os
-import stat
 
+from detour_agent.adapters.identities import identity_of, of_file, plain
 from detour_agent.privileged import namespaces, paths
 from detour_agent.privileged.errors import NotSoError
 from detour_agent.privileged.namespaces import Request, Spaces
@@ -35,11 +35,10 @@ def flush(request: Request, spaces: Spaces) -> str:
 
 def _opened(folder: int, name: str, own: int, expected: dict[str, int | None]) -> int | None:
     return paths.open_seen(
-        folder, name, os.O_RDONLY, own, lambda found: _identity(found) == expected
+        folder, name, os.O_RDONLY, own, lambda found: identity(found) == expected
     )
 
 
-def _identity(found: os.stat_result) -> dict[str, int | None]:
-    if stat.S_ISBLK(found.st_mode):
-        return {"device": found.st_rdev, "inode": None}
-    return {"device": found.st_dev, "inode": found.st_ino}
+def identity(found: os.stat_result) -> dict[str, int | None]:
+    """An image as a request names it; what is none has a name, too, that nobody expects."""
+    return plain(identity_of(found) or of_file(found))

@@ -3,6 +3,7 @@
 import contextlib
 import os
 
+from detour_agent.adapters.identities import of_file, plain
 from detour_agent.privileged import namespaces, paths, syscalls
 from detour_agent.privileged.errors import verify
 from detour_agent.privileged.namespaces import Request, Spaces
@@ -10,12 +11,13 @@ from detour_crds.names import HOLDER_DESTINATION_PATH, IMAGE_NAME
 
 PRIVATE = "/var/run/kubevirt-private"
 DISKS = f"{PRIVATE}/vmi-disks"
+Plain = dict[str, int | None]
 
 
 def expose_overlay(request: Request, spaces: Spaces) -> str:
     """Mount the overlay directory of one switch inside the launcher."""
     source = os.open(request["folder"], paths.FOLDER | os.O_NOFOLLOW)
-    wanted = _identity(os.fstat(source))
+    wanted = identity(os.fstat(source))
     return _expose(syscalls.clone_mount(source), wanted, request["name"], spaces)
 
 
@@ -23,23 +25,23 @@ def expose_volume(request: Request, spaces: Spaces) -> str:
     """The same with a directory on a claim's volume, from the pod that has it mounted."""
     root = namespaces.enter(spaces["holder"])
     with paths.folder_in(root, request["path"]) as source:
-        wanted = _identity(os.fstat(source))
+        wanted = identity(os.fstat(source))
         verify(wanted == request["expected"], "OverlayFolderChanged", request["path"])
         copy = syscalls.clone_mount(source)
     return _expose(copy, wanted, request["name"], spaces)
 
 
-def _expose(copy: int, wanted: dict[str, int], name: str, spaces: Spaces) -> str:
+def _expose(copy: int, wanted: Plain, name: str, spaces: Spaces) -> str:
     root = namespaces.enter(spaces["guest"])
     with paths.folder_in(root, PRIVATE) as private:
         with contextlib.suppress(FileExistsError):
             os.mkdir(name, 0o711, dir_fd=private)
         with paths.folder_in(root, f"{PRIVATE}/{name}") as there:
-            if _identity(os.fstat(there)) == wanted:
+            if identity(os.fstat(there)) == wanted:
                 return "already"
             syscalls.attach_mount(copy, there)
         with paths.folder_in(root, f"{PRIVATE}/{name}") as there:
-            verify(_identity(os.fstat(there)) == wanted, "OverlayNotMounted", name)
+            verify(identity(os.fstat(there)) == wanted, "OverlayNotMounted", name)
     return "done"
 
 
@@ -51,7 +53,7 @@ def hide_overlay(request: Request, spaces: Spaces) -> str:
         name = request["name"]
         found = paths.image_in(private, name)
         os.fchdir(private)
-        while found is not None and _identity(_through(root, f"{PRIVATE}/{name}")) == wanted:
+        while found is not None and identity(_through(root, f"{PRIVATE}/{name}")) == wanted:
             syscalls.detach_mount(name)
         if found is None:
             return "already"
@@ -99,24 +101,25 @@ def _through(root: int, path: str) -> os.stat_result:
         return os.fstat(there)
 
 
-def _identity(found: os.stat_result) -> dict[str, int]:
-    return {"device": found.st_dev, "inode": found.st_ino}
+def identity(found: os.stat_result) -> Plain:
+    """A folder or an image, as a request names it."""
+    return plain(of_file(found))
 
 
-def _image(folder: int) -> dict[str, int] | None:
+def _image(folder: int) -> Plain | None:
     found = paths.image_in(folder, IMAGE_NAME)
     if found is None:
         return None
     verify(paths.is_image(found), "ImageNotRegular", f"{IMAGE_NAME} is not a regular file")
-    return _identity(found)
+    return identity(found)
 
 
-def holds(folder: int, expected: dict[str, int]) -> bool:
+def holds(folder: int, expected: Plain) -> bool:
     """Whether an open directory holds this very image."""
     return _image(folder) == expected
 
 
-def expect(folder: int, expected: dict[str, int], reason: str) -> None:
+def expect(folder: int, expected: Plain, reason: str) -> None:
     """See that an open directory holds this very image."""
     found = _image(folder)
     verify(found == expected, reason, f"found {found}, expected {expected}")
