@@ -1,5 +1,6 @@
 """One pass over one switch: look, decide, carry out, report."""
 
+import contextlib
 import dataclasses
 import logging
 from typing import Any, Protocol
@@ -13,11 +14,12 @@ from detour_agent.domain.step import Action, Step
 from detour_agent.errors import DetourError, InvariantBroken, NotYet, StepFailed, Unreachable
 from detour_agent.metrics import families
 from detour_agent.metrics.switches import SWITCHES
-from detour_agent.publishing import Publisher
+from detour_agent.publishing import Publisher, refusal, without_refusal
 from detour_agent.steps import inspect, tending
 from detour_agent.steps.carry_out import PASSIVE, carry_out
 from detour_agent.steps.context import Look, Memory, Pass, Switch, error_of
 from detour_crds.attachment_switch import Node, Order, Qemu, Stage, Stopped, Top
+from detour_crds.serialise import merge_patch, serialise
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +36,7 @@ class StatusWriter(Protocol):
     """Writes ``status.node`` of a switch."""
 
     def patch_node(self, switch: Switch, patch: dict[str, Any]) -> dict[str, Any]:
-        """Send a merge patch; errors ``NotYet`` and ``Unreachable``."""
+        """Send a merge patch; errors ``NotYet``, ``Unreachable``, ``StepFailed`` if refused."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -119,17 +121,42 @@ class Passes:
         if not patch:
             return switch
         try:
+            written = self._write(switch, node, patch)
+        except StepFailed as error:
+            return self._tell_refused(switch, error)
+        if written is not switch:
+            self.publisher.written(now)
+        return written
+
+    def _tell_refused(self, switch: Switch, error: StepFailed) -> Switch:
+        """Have at least that written; the rest is tried again by the next pass."""
+        node = refusal(switch.node, switch.compute.token, error.message)
+        if node is switch.node:
+            return switch
+        patch = merge_patch(serialise(switch.node), serialise(node))
+        with contextlib.suppress(StepFailed):
+            return self._write(switch, node, patch)
+        return switch
+
+    def _write(self, switch: Switch, node: Node, patch: dict[str, Any]) -> Switch:
+        """The switch with what was written, itself if the API did not take it.
+
+        Raises:
+            StepFailed: it takes no such status.
+        """
+        try:
             self.writer.patch_node(switch, patch)
-        except (NotYet, Unreachable) as error:
+        except (NotYet, Unreachable, StepFailed) as error:
             families.REPORTS.labels(families.NOT_WRITTEN).inc()
             log.warning(
                 "status not written: %s",
                 error,
                 extra={"switch": f"{switch.namespace}/{switch.name}"},
             )
+            if isinstance(error, StepFailed):
+                raise
             return switch
         families.REPORTS.labels(families.WRITTEN).inc()
-        self.publisher.written(now)
         return dataclasses.replace(switch, node=node)
 
     def _log(self, switch: Switch, seen: Seen, step: Step) -> None:
@@ -153,7 +180,8 @@ def _about(switch: Switch, seen: Seen, step: Step) -> dict[str, str]:
 
 def _same_attempt(switch: Switch) -> Node:
     """The last report, as far as it is of this attempt."""
-    return switch.node if switch.node.token == switch.compute.token else Node()
+    same = switch.node.token == switch.compute.token
+    return without_refusal(switch.node) if same else Node()
 
 
 def _report_of(switch: Switch, look: Look, step: Step, memory: Memory) -> Node:

@@ -9,8 +9,9 @@ from typing import Any
 import kubernetes
 import urllib3
 
-from detour_agent.errors import NotYet, Unreachable
+from detour_agent.errors import NotYet, StepFailed, Unreachable
 from detour_agent.steps.context import Switch
+from detour_crds import json_text
 from detour_crds.attachment_switch import (
     AttachmentSwitchStatus,
     Compute,
@@ -26,7 +27,10 @@ READ_SECONDS = 30
 WATCH_SECONDS = 300
 """The server ends a watch after this long; it is begun again where it ended."""
 GONE = 410
-UNSENT_CODES = frozenset({404, 409, 422})
+REPLACED_CODES = frozenset({404, 409})
+INVALID = 422
+SAID_CHARACTERS = 500
+"""The server repeats what it refuses, however long that is."""
 
 
 def connect() -> Any:
@@ -114,6 +118,7 @@ class Switches:
 
         Raises:
             NotYet: the object is gone or another one.
+            StepFailed: the server takes no such status, or the object is another one.
             Unreachable: the API did not answer.
         """
         body = {"metadata": {"uid": switch.uid}, "status": {"node": patch}}
@@ -127,8 +132,10 @@ class Switches:
                 _request_timeout=(CONNECT_SECONDS, READ_SECONDS),
             )
         except kubernetes.client.ApiException as error:
-            if error.status in UNSENT_CODES:
-                raise NotYet("StatusRefused", f"{error.status} {error.reason}") from error
+            if error.status == INVALID:
+                raise StepFailed("StatusRefused", _said(error)) from error
+            if error.status in REPLACED_CODES:
+                raise NotYet("SwitchReplaced", f"{error.status} {error.reason}") from error
             raise unreachable(error) from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise unreachable(error) from error
@@ -156,6 +163,15 @@ def read_switch(value: dict[str, Any]) -> Switch:
         overlay=parse(OverlaySpec, spec.get("overlay")),
         mirror=parse(MirrorSpec, spec["mirror"]) if spec.get("mirror") is not None else None,
     )
+
+
+def _said(error: kubernetes.client.ApiException) -> str:
+    """What the server says is wrong."""
+    try:
+        said = str(json_text.read(error.body or "")["message"])
+    except (LookupError, TypeError, ValueError):
+        said = ""
+    return said[:SAID_CHARACTERS] or f"{error.status} {error.reason}"
 
 
 def unreachable(error: Exception) -> Unreachable:

@@ -10,7 +10,7 @@ import kubernetes
 import pytest
 
 from detour_agent.adapters.switches import Switches, read_switch
-from detour_agent.errors import NotYet, Unreachable
+from detour_agent.errors import NotYet, StepFailed, Unreachable
 from detour_crds.attachment_switch import Order, Stage
 
 SWITCH = {
@@ -137,6 +137,13 @@ def test_patch_changes_the_node_part_of_the_status_alone(api: Api, switches: Swi
 def test_patch_that_is_refused(api: Api, switches: Switches, status: int, kind: type[Exception]):
     api.answers.append((status, [{"kind": "Status", "code": status}]))
     with pytest.raises(kind):
+        switches.patch_node(read_switch(SWITCH), {"reached": "Overlay"})
+
+
+@pytest.mark.parametrize("said", ["status.node.source.inode: Invalid value", ""])
+def test_a_patch_that_is_no_status_says_what_the_server_says(api: Api, switches: Switches, said):
+    api.answers.append((422, [{"kind": "Status", "code": 422, "message": said}]))
+    with pytest.raises(StepFailed, match=f"StatusRefused: {said or '422'}"):
         switches.patch_node(read_switch(SWITCH), {"reached": "Overlay"})
 
 
