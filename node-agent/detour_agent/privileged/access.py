@@ -2,8 +2,13 @@
 
 Its container's rules name the devices of its claims; the destination is none of them. With control
 groups of version 1 the rules are a list, with version 2 programs in the kernel; a node may have
-both. What plugs a disk writes the rules anew (KubeVirt facts 4), so this is done right before each
-call that opens a device. What is open stays open.
+both.
+
+The permission does not last, not even until the guest ends. Others write the rules anew, and know
+nothing of the destination: KubeVirt when it plugs a disk (KubeVirt facts 4); and where systemd is
+the control groups' driver, systemd, when the container's cpuset changes (kubevirt/kubevirt#14825)
+and on a ``daemon-reload`` (opencontainers/runc#4568, #4859). So this is done right before each
+call that opens a device. Rules are asked when a device is opened: QEMU keeps what it has open.
 """
 
 import os
