@@ -6,12 +6,13 @@ program is a few instructions that allow this one device, and behind them the ol
 kernel hands it out.
 """
 
+import errno
 import os
 import struct
 from pathlib import Path
 
 from detour_agent.privileged import bpf
-from detour_agent.privileged.errors import verify
+from detour_agent.privileged.errors import NotSoError, verify
 
 BLOCK = 1
 """``BPF_DEVCG_DEV_BLOCK``."""
@@ -28,6 +29,11 @@ RESULT, CONTEXT, ACCESS, NUMBER = 0, 1, 2, 3
 """Registers; the context is the only one that the old program may count on."""
 NUMBERS_AT = (7 * 8 + 4, 9 * 8 + 4)
 """Where the device's two numbers stand in a prefix, in bytes."""
+HARDENED = "net.core.bpf_jit_harden may be 2 on the node"
+"""With it the kernel rewrites each program as it loads it (blinding of constants, Linux
+kernel/bpf/core.c), with a register that programs may not have: what it hands out it does not load
+again, and a prefix of ours is not to be recognised in it. The setting is shown in the initial
+network namespace alone, so it is not asked here."""
 MAJOR_OFFSET, MINOR_OFFSET = 4, 8
 """In ``struct bpf_cgroup_dev_ctx``, after the word with access and type."""
 
@@ -37,7 +43,7 @@ def allow(group: Path, device: tuple[int, int]) -> bool:
 
     Raises:
         OSError: the kernel refuses.
-        NotSoError: a program does not allow it afterwards.
+        NotSoError: it takes no wider program, or one does not allow it afterwards.
     """
     descriptor = os.open(group, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -47,7 +53,7 @@ def allow(group: Path, device: tuple[int, int]) -> bool:
             _widen(descriptor, program, wanted)
             changed = True
         left = _narrow(descriptor, wanted)
-        message = f"programs {left} of {group} do not allow {device[0]}:{device[1]}"
+        message = f"programs {left} of {group} do not show that they allow {device}; {HARDENED}"
         verify(not left, "DeviceNotAllowed", message)
         return changed
     finally:
@@ -103,7 +109,13 @@ def _narrow(group: int, wanted: bytes) -> tuple[int, ...]:
 
 def _widen(group: int, program: int, wanted: bytes) -> None:
     _, flags = bpf.attached(group)
-    bpf.replace(group, program, wanted + bpf.instructions(program), flags)
+    try:
+        bpf.replace(group, program, wanted + bpf.instructions(program), flags)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        message = f"the node's kernel does not let the device rules be widened; {HARDENED}"
+        raise NotSoError("DeviceNotAllowed", message) from error
 
 
 def _instruction(code: int, to: int = 0, of: int = 0, *, offset: int = 0, value: int = 0) -> bytes:

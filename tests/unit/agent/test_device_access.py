@@ -1,11 +1,15 @@
 """Which control groups hold a guest's device rules, and what the rules and programs say."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
+from detour_agent.privileged import device_programs
 from detour_agent.privileged.access import allows, list_groups, program_groups
 from detour_agent.privileged.device_programs import begins_with, prefix
+from detour_agent.privileged.errors import NotSoError
 
 POD = "pod11112222-3333-4444-5555-666677778888"
 SLICE = f"/kubepods.slice/kubepods-{POD.replace('-', '_')}.slice"
@@ -61,3 +65,50 @@ def test_prefixes_are_found_one_behind_the_other_and_nothing_else_is():
     assert not begins_with(both, prefix((7, 4)))
     assert not begins_with(program + prefix((7, 3)), prefix((7, 3)))
     assert not begins_with(b"", prefix((7, 3)))
+
+
+OLD_PROGRAM, NEW_PROGRAM = 1, 2
+
+
+class Kernel:
+    """The kernel's side of device programs; it may refuse to load one, or hand out another."""
+
+    def __init__(self, error: int = 0, *, blinds: bool = False) -> None:
+        self.programs = {OLD_PROGRAM: b"\x95" + bytes(7)}
+        self._error, self._blinds = error, blinds
+
+    def attached(self, _group):
+        return tuple(self.programs), 0
+
+    def instructions(self, program):
+        return self.programs[program]
+
+    def replace(self, _group, program, text, _flags):
+        if self._error:
+            raise OSError(self._error, os.strerror(self._error), "bpf")
+        del self.programs[program]
+        self.programs[NEW_PROGRAM] = b"\x07" + text if self._blinds else text
+
+
+def widened(monkeypatch, tmp_path, kernel):
+    for name in ("attached", "instructions", "replace"):
+        monkeypatch.setattr(device_programs.bpf, name, getattr(kernel, name))
+    return device_programs.allow(tmp_path, (7, 3))
+
+
+def test_a_program_is_widened_once(monkeypatch, tmp_path):
+    kernel = Kernel()
+    assert widened(monkeypatch, tmp_path, kernel) is True
+    assert widened(monkeypatch, tmp_path, kernel) is False
+
+
+@pytest.mark.parametrize("kernel", [Kernel(errno.EINVAL), Kernel(blinds=True)])
+def test_a_kernel_that_blinds_programs_is_told_of(monkeypatch, tmp_path, kernel):
+    with pytest.raises(NotSoError, match=r"net\.core\.bpf_jit_harden") as raised:
+        widened(monkeypatch, tmp_path, kernel)
+    assert raised.value.reason == "DeviceNotAllowed"
+
+
+def test_what_else_the_kernel_says_is_its_own(monkeypatch, tmp_path):
+    with pytest.raises(PermissionError):
+        widened(monkeypatch, tmp_path, Kernel(errno.EPERM))
