@@ -40,7 +40,11 @@ def _found(path: Path) -> os.stat_result:
     try:
         found = path.stat(follow_symlinks=False)
     except FileNotFoundError as error:
-        raise CopyError("SourceMissing", f"{path} is not there", final=True) from error
+        message = (
+            f"{path} is not there: KubeVirt makes the image of an empty claim when the virtual"
+            " machine is first started from it, which perhaps it never was: start it once"
+        )
+        raise CopyError("SourceMissing", message, final=True) from error
     except OSError as error:
         raise CopyError("ReadError", f"{path}: {error.strerror}", final=False) from error
     if not stat.S_ISREG(found.st_mode):

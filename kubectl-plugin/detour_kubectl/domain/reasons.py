@@ -58,6 +58,7 @@ TRANSIENT: Final = frozenset(
         "SnapshotInProgress",
         "StateChangeInProgress",
         "VirtualMachineBusy",
+        "VirtualMachineStarting",
         "VolumesChanging",
     }
 )

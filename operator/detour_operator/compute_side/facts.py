@@ -17,6 +17,7 @@ from detour_crds.names import (
 )
 from detour_operator.compute_side.observation import Budget, Claim, Instance, Machine, Pod
 from detour_operator.compute_side.ownership import declared_by
+from detour_operator.compute_side.run_strategy import starts
 
 Json = Mapping[str, Any]
 
@@ -50,6 +51,8 @@ def machine(raw: Json, volume: str) -> Machine:
         memory_dump=(status.get("memoryDumpRequest") or {}).get("phase", DUMPED[0]) not in DUMPED,
         has_template=_has_template(spec, claim_of(found)),
         declared_by=declared_by(raw),
+        starts=starts(raw),
+        shown=status.get("printableStatus") or "",
         others=_others(_template(raw).get("volumes"), volume),
     )
 

@@ -80,7 +80,9 @@ class Machine:
     ``has_template``: a dataVolumeTemplate makes that claim. ``declared_by``: the GitOps tool that
     applies the machine, for people; empty if none is known. ``others``: name and claim of each
     other volume that is on one. ``memory_dump``: its memory is being written to a claim.
-    ``shareable``: its template lets others write to the disk at the same time.
+    ``shareable``: its template lets others write to the disk at the same time. ``starts``: the
+    ``runStrategy`` for which KubeVirt makes an instance of its own accord; empty if it makes none.
+    ``shown``: what KubeVirt calls its state, for people.
     """
 
     name: str
@@ -97,6 +99,8 @@ class Machine:
     shareable: bool = False
     has_template: bool = False
     declared_by: str = ""
+    starts: str = ""
+    shown: str = ""
     others: tuple[tuple[str, str], ...] = ()
 
 

@@ -8,7 +8,7 @@ The checks are pure and run in every pass until the order Overlay is given, so t
 from collections.abc import Callable
 
 from detour_crds.volume_migration import OverlayPlace
-from detour_operator.compute_side import fitting, rivals, sharing
+from detour_operator.compute_side import fitting, rivals, sharing, starting
 from detour_operator.compute_side.observation import Claim, Instance, Machine, Observation, Pod
 from detour_operator.compute_side.refusal import Refusal
 
@@ -81,8 +81,9 @@ def _running(seen: Observation) -> Refusal | None:
     if instance.final and not instance.deleting:
         message = (
             f"the guest of VirtualMachine {name} has ended, and KubeVirt keeps its instance, as it"
-            f" does with runStrategy Manual or Once: delete that (kubectl delete vmi {name}) to"
-            " move the disk of a stopped machine, or start the machine"
+            " does with runStrategy Manual or Once: to move the disk of a stopped machine set"
+            " runStrategy Halted if it is Once, and delete the instance (kubectl delete vmi"
+            f" {name}); or start the machine"
         )
         return Refusal("InstanceNotRunning", message)
     if instance.deleting or instance.phase != "Running":
@@ -215,4 +216,5 @@ CHECKS: tuple[Callable[[Observation], Refusal | None], ...] = (
     sharing.claim,
     fitting.destination,
     _alone,
+    starting.machine,
 )

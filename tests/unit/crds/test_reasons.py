@@ -44,6 +44,7 @@ OTHER_WORDS = {
     *("DoesNotExist", "FailJob", "IfNotPresent", "NoSchedule", "NotIn", "OnRootMismatch"),
     *("PodScheduled", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod", "RuntimeDefault"),
     *("AlreadyExists", "BearerToken", "VolumesChange"),
+    *("RerunOnFailure", "WaitAsReceiver"),
     *("BlockDomain", "LeftHolders", "NotWritten", "OverlayImage"),
 }
 """No reasons of Detour's: kinds and values of the API, and names in the code."""

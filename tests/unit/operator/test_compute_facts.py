@@ -159,3 +159,41 @@ def test_what_a_machine_s_own_template_says_of_its_disk(shareable):
     raw["spec"]["template"]["spec"]["domain"] = {"devices": {"disks": disks}}
     assert facts.machine(raw, "data").shareable is shareable
     assert not facts.machine(raw, "root").shareable
+
+
+STARTS = {
+    "always": ({"runStrategy": "Always"}, {}, "Always"),
+    "the older field": ({"running": True}, {}, "Always"),
+    "not by the older field": ({"running": False}, {}, ""),
+    "neither field": ({}, {}, ""),
+    "both fields, which KubeVirt takes for an error": (
+        {"runStrategy": "Always", "running": True},
+        {},
+        "",
+    ),
+    "once": ({"runStrategy": "Once"}, {"runStrategy": "Once"}, "Once"),
+    "as a receiver": ({"runStrategy": "WaitAsReceiver"}, {}, "WaitAsReceiver"),
+    "halted": ({"runStrategy": "Halted"}, {}, ""),
+    "by hand": ({"runStrategy": "Manual"}, {}, ""),
+    "never started yet": ({"runStrategy": "RerunOnFailure"}, {}, "RerunOnFailure"),
+    "was another strategy's": (
+        {"runStrategy": "RerunOnFailure"},
+        {"runStrategy": "Halted"},
+        "RerunOnFailure",
+    ),
+    "shut down from inside": (
+        {"runStrategy": "RerunOnFailure"},
+        {"runStrategy": "RerunOnFailure"},
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize(("spec", "status", "strategy"), STARTS.values(), ids=STARTS)
+def test_under_which_strategy_an_instance_is_made_by_itself(spec, status, strategy):
+    raw = machine()
+    del raw["spec"]["runStrategy"]
+    raw["spec"] |= spec
+    raw["status"] = {**status, "printableStatus": "Provisioning"}
+    seen = facts.machine(raw, "data")
+    assert (seen.starts, seen.shown) == (strategy, "Provisioning")

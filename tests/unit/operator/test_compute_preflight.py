@@ -71,6 +71,29 @@ REFUSED = {
     "restart required": (found(machine={"restart_required": True}), "RestartRequired", "restart"),
     "starting": (found(instance={"phase": "Scheduled"}), "InstanceNotRunning", "Scheduled"),
     "ending": (found(instance={"deleting": True}), "InstanceNotRunning", "deleted"),
+    "no instance yet, and KubeVirt makes one by itself": (
+        stopped(machine={"starts": "Always"}),
+        "VirtualMachineStarting",
+        "wait until it runs",
+    ),
+    "a guest that does not come up": (
+        stopped(machine={"starts": "Always", "shown": "CrashLoopBackOff"}),
+        "VirtualMachineStarting",
+        "CrashLoopBackOff): wait until it runs; if it cannot, or is not to, set spec.runStrategy",
+    ),
+    "the source is stale for another machine alone": (
+        stopped(
+            machine={"starts": "Always"},
+            source_claim=Claim(name="old", uid="old-uid", superseded_for="db/data"),
+        ),
+        "VirtualMachineStarting",
+        "wait",
+    ),
+    "another switch keeps it from starting": (
+        stopped(machine={"starts": "Always"}, rivals=(EARLIER,)),
+        "VirtualMachineBusy",
+        "first",
+    ),
     "paused": (found(instance={"paused": True}), "InstancePaused", "unpause"),
     "live migration": (found(live_migrations=("m1",)), "LiveMigrationInProgress", "m1"),
     "live migration by its state": (
@@ -158,6 +181,17 @@ REFUSED = {
         "second",
     ),
 }
+
+
+def test_a_machine_that_its_stale_claim_keeps_from_starting_is_moved_as_a_stopped_one():
+    stale = Claim(name="old", uid="old-uid", superseded_for="vm/data")
+    assert preflight.refusal(stopped(machine={"starts": "Always"}, source_claim=stale)) is None
+
+
+@pytest.mark.parametrize("facts", [{"instance": Nothing.UNKNOWN}, {}])
+def test_what_starts_is_told_by_the_absence_of_an_instance_alone(facts):
+    seen_ = dataclasses.replace(found(machine={"starts": "Always"}), **facts)
+    assert preflight.refusal(seen_) is None
 
 
 @pytest.mark.parametrize(("seen_", "reason", "told"), REFUSED.values(), ids=REFUSED)
