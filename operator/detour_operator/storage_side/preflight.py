@@ -18,7 +18,7 @@ from detour_crds.volume_migration import (
     VolumeMigrationSpec,
     WhenStopped,
 )
-from detour_operator.storage_side import destination, methods
+from detour_operator.storage_side import destination, methods, taken_name
 from detour_operator.storage_side.actions import CreateClaim
 from detour_operator.storage_side.observation import Observation, SeenClaim, Storage, Surroundings
 
@@ -217,11 +217,7 @@ def _plan(seen: Observation, around: Surroundings, source: SeenClaim) -> Plan | 
         future = destination.as_if_created(create, source, around.template_bytes)
         return Plan(source=source, destination=future, create=create)
     if there.created_for != seen.meta.uid:
-        message = (
-            f"a claim {name} exists that was not created for this migration; name another one in "
-            "spec.destination.claimTemplate.name, or use it with spec.destination.claimName"
-        )
-        return Refusal("DestinationExists", message)
+        return Refusal("DestinationExists", taken_name.message(seen, around, there))
     return Plan(source=source, destination=there)
 
 

@@ -291,3 +291,39 @@ def test_what_a_template_says_is_what_is_created():
 def test_an_unnamed_template_has_the_name_of_the_migration():
     plan = verdict(spec=template(name=None), name="to-fast")
     assert plan.destination.name == "to-fast"
+
+
+def test_what_is_being_deleted_is_waited_for():
+    told = verdict(destination=dataclasses.replace(LEFT, deleting=True))
+    assert told.reason == "DestinationExists"
+    assert "once it is gone" in told.message
+    assert "kubectl delete" not in told.message
+
+
+LEFT = claim(DESTINATION, created_for="an earlier object")
+TO_BE_KEPT = {
+    "not made by Detour": {"destination": claim(DESTINATION)},
+    "a disk was moved to it": {
+        "destination": dataclasses.replace(LEFT, holds="vm/data"),
+    },
+    "a disk was moved away from it": {
+        "destination": dataclasses.replace(LEFT, superseded_for="vm/data"),
+    },
+    "it is used": {
+        "destination": LEFT,
+        "destination_users": ("VirtualMachine vm",),
+    },
+}
+
+
+def test_what_an_earlier_object_of_the_same_manifest_left_is_named_with_the_next_step():
+    told = verdict(destination=LEFT)
+    assert told.reason == "DestinationExists"
+    assert f"kubectl delete pvc {DESTINATION} -n ns" in told.message
+
+
+@pytest.mark.parametrize("around", TO_BE_KEPT.values(), ids=TO_BE_KEPT)
+def test_nobody_is_told_to_delete_what_may_be_a_disk(around):
+    told = verdict(**around)
+    assert told.reason == "DestinationExists"
+    assert "kubectl delete" not in told.message
