@@ -72,7 +72,11 @@ def _observe(switch, machine, instance, cluster, alive, permitted, claim_uid, no
     return observation.Observation(
         switch=seen,
         machine=observation.Machine(
-            name="vm", uid="vm", claim=machine.claim, strategy=machine.strategy
+            name="vm",
+            uid="vm",
+            claim=machine.claim,
+            strategy=machine.strategy,
+            starts="" if machine.halted else "Always",
         ),
         instance=_seen_instance(instance),
         launcher=_seen_launcher(instance, cluster, alive),

@@ -245,3 +245,16 @@ def test_it_is_waited_for_to_be_known_which_machines_name_the_source():
     assert told.actions == ()
     accepted = find(told.status.conditions, SwitchCondition.ACCEPTED)
     assert accepted is None or accepted.status is not Status.TRUE
+
+
+def test_one_whose_guest_ends_under_the_lock_before_any_order_is_let_start_again():
+    ended = dataclasses.replace(
+        seen(machine={"starts": "Always"}, compute={"order": None}),
+        instance=Nothing.ABSENT,
+        launcher=Nothing.ABSENT,
+    )
+    step = decide(ended)
+    assert step.status.compute.lock_proven is False
+    assert not step.status.compute.offline
+    accepted = find(step.status.conditions, SwitchCondition.ACCEPTED)
+    assert accepted is None or accepted.status is not Status.TRUE
