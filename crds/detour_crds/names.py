@@ -30,6 +30,9 @@ OVERLAY_OF_ANNOTATION: Final = f"{GROUP}/overlay-of"
 FENCE_ANNOTATION_PREFIX: Final = f"fence.{GROUP}/"
 """On the instance (VMI), followed by the volume's name: the token under which the instance may be
 handed over. Absent: nobody may (the fence is closed)."""
+WOKEN_ANNOTATION: Final = f"{GROUP}/woken"
+"""For a moment on an instance, or on a virtual machine that has none, once the lock is off: at any
+change KubeVirt's controller looks at the machine at once."""
 DESTINATION_OF_ANNOTATION: Final = f"{GROUP}/created-for"
 """On a claim that was created from a template: the uid of the VolumeMigration."""
 

@@ -137,6 +137,7 @@ ELSEWHERE = {
         ("compute.TakeStrategyOff", "compute.PutStrategyBack", "compute.record.strategyBefore"),
         "where the machine has a strategy of KubeVirt's",
     ),
+    "compute.WakeKubeVirt": "where KubeVirt has not started the machine again by the end",
     "compute.TakeMarkOff": "where a disk goes back onto its old claim",
     "compute.DeleteLeftHolder": "where a moved machine is live-migrated",
     "compute.DeleteLauncher": "where a lost node's pod stays",

@@ -181,6 +181,16 @@ class MarkFilled:
     disk: str | None
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class WakeKubeVirt:
+    """Have KubeVirt's controller look at the virtual machine at once; best effort.
+
+    What the lock refuses it, it tries again later and later, up to 1,000 s (its
+    ``pkg/virt-controller/watch/vm/vm.go``: the queue has client-go's default rate limiter), or
+    when the machine or its instance changes.
+    """
+
+
 Action = (
     AddFinalizer
     | RemoveFinalizer
@@ -205,4 +215,5 @@ Action = (
     | MarkSuperseded
     | TakeMarkOff
     | MarkFilled
+    | WakeKubeVirt
 )

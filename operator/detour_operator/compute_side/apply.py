@@ -4,6 +4,7 @@ Nobody's return code is believed: that an action had its effect is for the next 
 """
 
 import contextlib
+import logging
 
 import detour_failpoints
 from detour_crds.attachment_switch import Compute, ObjectRef, VolumeMode
@@ -33,6 +34,8 @@ from detour_operator.compute_side.holder import (
 from detour_operator.errors import AlreadyExists, Conflict, StepFailed
 from detour_operator.reconcile.objects import owner_reference
 from detour_operator.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 class Apply:
@@ -109,6 +112,8 @@ class Apply:
                 claims.take_mark_off(self._api, _present(self._found.destination_claim))
             case actions.MarkFilled(disk):
                 claims.mark_filled(self._api, _present(self._found.destination_claim), disk)
+            case actions.WakeKubeVirt():
+                self._wake_kubevirt()
 
     def _remove_finalizer(self) -> None:
         stored.remove_finalizer(self._api, ATTACHMENT_SWITCHES, self._meta, SWITCH_FINALIZER)
@@ -189,6 +194,21 @@ class Apply:
     def _create_budget(self, instance: str) -> None:
         made = budget.manifest(self._namespace, self._meta.name, self._meta.uid, instance)
         budgets.create(self._api, self._namespace, made)
+
+    def _wake_kubevirt(self) -> None:
+        """By the instance, where there is one: no manifest declares that."""
+        instance = self._found.instance
+        change, raw = (
+            (self._patch_machine, self._machine())
+            if instance is None
+            else (self._annotate, instance)
+        )
+        try:
+            for operations in handover.wake(raw):
+                change(operations)
+        except StepFailed as error:
+            # KubeVirt tries again by itself; the move has ended, whatever a policy says to this.
+            log.warning("Could not wake KubeVirt: %s", error, extra={"object": self._meta.name})
 
     def _machine(self) -> Json:
         return _present(self._found.machine)

@@ -27,6 +27,7 @@ from detour_operator.compute_side import (
     namespace,
     offline,
     overlay_claim,
+    waking,
 )
 from detour_operator.compute_side.actions import Action, AddFinalizer, RemoveFinalizer
 from detour_operator.compute_side.conditions import conditions
@@ -80,11 +81,11 @@ def published(seen: Observation, step: Step) -> Decision:
 
 
 def next_step(seen: Observation) -> Step:
-    """The first line that fits; recovery's rows U before everything else."""
-    if seen.unknown:
-        return _cannot_look(seen)
+    """The first line that fits; recovery's rows U before everything but the end."""
     if seen.switch.ended:
         return _ended(seen)
+    if seen.unknown:
+        return _cannot_look(seen)
     if not seen.switch.finalizer:
         return _finalizer(seen)
     if seen.switch.compute.offline:
@@ -125,8 +126,14 @@ def _finalizer(seen: Observation) -> Step:
 
 
 def _ended(seen: Observation) -> Step:
-    if seen.switch.deleting and seen.switch.finalizer:
+    end = _end(seen)
+    woken = waking.wake(seen, end)
+    if woken is None and seen.switch.deleting and seen.switch.finalizer:
         return act("Deleted", "the switch has ended and may go", RemoveFinalizer())
+    return woken or end
+
+
+def _end(seen: Observation) -> Step:
     if seen.switch.status.position is Position.DESTINATION:
         message = beside.told(seen, "the machine is on the destination")
         return Step(reason="Switched", message=message, after=None)

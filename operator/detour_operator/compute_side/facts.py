@@ -49,12 +49,18 @@ def machine(raw: Json, volume: str) -> Machine:
         state_change=bool(status.get("stateChangeRequests") or status.get("volumeRequests")),
         shareable=_shareable(named(devices.get("disks"), volume)),
         memory_dump=(status.get("memoryDumpRequest") or {}).get("phase", DUMPED[0]) not in DUMPED,
+        kept_running=_kept_running(spec),
         has_template=_has_template(spec, claim_of(found)),
         declared_by=declared_by(raw),
         starts=starts(raw),
         shown=status.get("printableStatus") or "",
         others=_others(_template(raw).get("volumes"), volume),
     )
+
+
+def _kept_running(spec: Json) -> bool:
+    strategy = spec.get("runStrategy") or ("Always" if spec.get("running") else "")
+    return strategy in ("Always", "RerunOnFailure")
 
 
 def instance(raw: Json, volume: str) -> Instance:

@@ -28,7 +28,7 @@ from detour_operator.adapters.client import Api, Json
 from detour_operator.adapters.lock_proof import LockProof
 from detour_operator.adapters.resources import CLAIMS, VIRTUAL_MACHINES
 from detour_operator.adapters.switches import FoundSwitch
-from detour_operator.compute_side import facts, overlay_claim
+from detour_operator.compute_side import facts, overlay_claim, waking
 from detour_operator.compute_side.budget import budget_name
 from detour_operator.compute_side.finisher import finisher_name
 from detour_operator.compute_side.holder import holder_name, overlay_pod_name
@@ -75,8 +75,14 @@ class Gather:
         switch = switch_facts(found)
         if switch.ended:
             self._trials.forget(switch)
-            return Observation(switch=switch), Documents(switch=found)
-        return _Look(self._api, self._settings, self._trials, found, switch).all()
+            now = events.now()
+            if not waking.is_due(switch, now):
+                return Observation(switch=switch, now=now), Documents(switch=found)
+            return self._of(found, switch).at_end(now)
+        return self._of(found, switch).all()
+
+    def _of(self, found: FoundSwitch, switch: Switch) -> "_Look":
+        return _Look(self._api, self._settings, self._trials, found, switch)
 
 
 def switch_facts(found: FoundSwitch) -> Switch:
@@ -161,6 +167,22 @@ class _Look:
             source_claim=_document(source),
             destination_claim=_document(destination),
         )
+
+    def at_end(self, now: str) -> tuple[Observation, Documents]:
+        """What tells whether the machine is up again."""
+        machine = self._read(self._get(VIRTUAL_MACHINES, self._machine_name))
+        instance = self._read(
+            lambda: instances.get(self._api, self._namespace, self._machine_name)
+        )
+        volume = self._switch.spec.volume
+        seen = Observation(
+            switch=self._switch,
+            machine=_fact(machine, lambda raw: facts.machine(raw, volume)),
+            instance=_fact(instance, lambda raw: facts.instance(raw, volume)),
+            now=now,
+        )
+        machine_raw, instance_raw = _document(machine), _document(instance)
+        return seen, Documents(switch=self._found, machine=machine_raw, instance=instance_raw)
 
     def _read(self, read: Callable[[], T | None]) -> T | Nothing:
         try:

@@ -83,6 +83,7 @@ class Machine:
     ``shareable``: its template lets others write to the disk at the same time. ``starts``: the
     ``runStrategy`` for which KubeVirt makes an instance of its own accord; empty if it makes none.
     ``shown``: what KubeVirt calls its state, for people.
+    ``kept_running``: KubeVirt is to start it again, whenever it is down.
     """
 
     name: str
@@ -98,6 +99,7 @@ class Machine:
     memory_dump: bool = False
     shareable: bool = False
     has_template: bool = False
+    kept_running: bool = False
     declared_by: str = ""
     starts: str = ""
     shown: str = ""

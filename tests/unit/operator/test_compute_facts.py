@@ -197,3 +197,19 @@ def test_under_which_strategy_an_instance_is_made_by_itself(spec, status, strate
     raw["status"] = {**status, "printableStatus": "Provisioning"}
     seen = facts.machine(raw, "data")
     assert (seen.starts, seen.shown) == (strategy, "Provisioning")
+
+
+@pytest.mark.parametrize(
+    ("spec", "kept"),
+    [
+        ({"runStrategy": "Always"}, True),
+        ({"runStrategy": "RerunOnFailure"}, True),
+        ({"runStrategy": None, "running": True}, True),
+        ({"runStrategy": None, "running": False}, False),
+        ({"runStrategy": "Manual"}, False),
+        ({"runStrategy": "Once"}, False),
+        ({"runStrategy": "Halted"}, False),
+    ],
+)
+def test_whether_kubevirt_starts_a_machine_again(spec, kept):
+    assert facts.machine(machine(**spec), "data").kept_running is kept

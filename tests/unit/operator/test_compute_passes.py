@@ -395,6 +395,26 @@ def test_without_permission_the_machine_waits_for_its_restart(driver):
     assert cluster.compute["locked"] is False
 
 
+def test_after_the_unlock_kubevirt_is_woken_until_the_machine_is_up(driver):
+    cluster = driver.cluster
+    driver.passes()
+    cluster.ask("Source")
+    assert driver.passes() is None
+    before = len(driver.server.asked)
+    cluster.objects[INSTANCE]["status"]["phase"] = "Failed"
+    assert driver.side.reconcile("ns", "move").after == 5
+    instance = cluster.objects.pop(INSTANCE)
+    assert driver.side.reconcile("ns", "move").after == 5
+    told = [request.path for request in driver.server.asked[before:] if request.method == "PATCH"]
+    assert told == [INSTANCE, INSTANCE, MACHINE, MACHINE]
+    assert not any(
+        found["metadata"]["annotations"] for found in (instance, cluster.objects[MACHINE])
+    )
+    instance["status"]["phase"] = "Scheduling"
+    cluster.objects[INSTANCE] = instance
+    assert driver.side.reconcile("ns", "move").after is None
+
+
 def test_a_switch_that_is_gone_is_nothing(driver):
     del driver.cluster.objects[SWITCH]
     assert driver.side.reconcile("ns", "move").after is None
