@@ -4,11 +4,13 @@ The instance's spec is KubeVirt's alone (KubeVirt facts 6.1): it is changed in t
 KubeVirt's controller, which takes the permission to impersonate that account; nothing else is.
 """
 
+import enum
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from detour_operator.adapters.client import Api, Impersonation
 from detour_operator.adapters.resources import INSTANCES, VIRTUAL_MACHINES, Resource
+from detour_operator.errors import Forbidden
 
 CONTROLLER = "kubevirt-controller"
 ACCESS_REVIEWS = Resource(
@@ -21,21 +23,39 @@ def controller_user(kubevirt_namespace: str) -> str:
     return f"system:serviceaccount:{kubevirt_namespace}:{CONTROLLER}"
 
 
-def may_impersonate(api: Api, kubevirt_namespace: str) -> bool:
-    """Whether the API server would let this process act as KubeVirt's controller."""
+class Acting(enum.Enum):
+    """What the API server says to the wish to act as KubeVirt's controller."""
+
+    ALLOWED = "allowed"
+    NOT_PERMITTED = "not permitted"
+    """This process may not take that name."""
+    NO_CONTROLLER = "no controller"
+    """It may, and the name is of no account that KubeVirt gave its rights to."""
+
+
+def acting(api: Api, kubevirt_namespace: str, namespace: str) -> Acting:
+    """Whether an instance of a namespace could be changed as KubeVirt's controller.
+
+    Asked in that very name: the permission to take it says nothing of an account's rights, and can
+    be given for one that does not exist.
+    """
     attributes = {
-        "verb": "impersonate",
-        "resource": "serviceaccounts",
-        "namespace": kubevirt_namespace,
-        "name": CONTROLLER,
+        "verb": "patch",
+        "group": INSTANCES.group,
+        "resource": INSTANCES.plural,
+        "namespace": namespace,
     }
     review = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectAccessReview",
         "spec": {"resourceAttributes": attributes},
     }
-    answer = api.create(ACCESS_REVIEWS, None, review)
-    return bool((answer.get("status") or {}).get("allowed"))
+    try:
+        answer = api.create(ACCESS_REVIEWS, None, review, impersonate=_as(kubevirt_namespace))
+    except Forbidden:
+        return Acting.NOT_PERMITTED
+    allowed = (answer.get("status") or {}).get("allowed")
+    return Acting.ALLOWED if allowed else Acting.NO_CONTROLLER
 
 
 def patch_instance(
@@ -51,9 +71,7 @@ def patch_instance(
         Conflict: a test of the patch failed.
         Forbidden: no permission to impersonate, or an admission policy or webhook refused.
     """
-    # The API server adds the groups of a service account by itself.
-    controller = Impersonation(user=controller_user(kubevirt_namespace))
-    api.json_patch(INSTANCES, namespace, name, operations, impersonate=controller)
+    api.json_patch(INSTANCES, namespace, name, operations, impersonate=_as(kubevirt_namespace))
 
 
 def patch_machine(
@@ -65,3 +83,8 @@ def patch_machine(
         Conflict: a test of the patch failed.
     """
     api.json_patch(VIRTUAL_MACHINES, namespace, name, operations)
+
+
+def _as(kubevirt_namespace: str) -> Impersonation:
+    # The API server adds the groups of a service account by itself.
+    return Impersonation(user=controller_user(kubevirt_namespace))

@@ -28,6 +28,7 @@ from detour_operator.adapters.client import Api, Json
 from detour_operator.adapters.lock_proof import LockProof
 from detour_operator.adapters.resources import CLAIMS, VIRTUAL_MACHINES
 from detour_operator.adapters.switches import FoundSwitch
+from detour_operator.adapters.virtual_machine_handover import Acting
 from detour_operator.compute_side import facts, overlay_claim, waking
 from detour_operator.compute_side.budget import budget_name
 from detour_operator.compute_side.finisher import finisher_name
@@ -152,6 +153,7 @@ class _Look:
             rivals=self._read(self._rivals),
             proof=proof,
             permitted=self._read(self._permitted),
+            without_controller=self._read(lambda: self._without_controller(instance)),
             node_lost=_fact(node, lambda found: found.lost),
             node_given_up=_fact(node, lambda found: found.given_up),
             namespace_ends=self._read(lambda: namespaces.is_ending(self._api, self._namespace)),
@@ -266,11 +268,19 @@ class _Look:
         compute = self._switch.compute
         if compute.order is not Order.MIRRORED or compute.handover is not Handover.PENDING:
             return None
-        if not self._settings.impersonate:
-            return False
-        return virtual_machine_handover.may_impersonate(
-            self._api, self._settings.kubevirt_namespace
-        )
+        return self._settings.impersonate and self._acting() is Acting.ALLOWED
+
+    def _without_controller(self, instance: Json | Nothing) -> str:
+        """Of use before anything is changed only, and for a machine that runs."""
+        begun = self._switch.begun or self._switch.compute.locked
+        if begun or isinstance(instance, Nothing) or not self._settings.impersonate:
+            return ""
+        missing = self._acting() is Acting.NO_CONTROLLER
+        return self._settings.kubevirt_namespace if missing else ""
+
+    def _acting(self) -> Acting:
+        kubevirt = self._settings.kubevirt_namespace
+        return virtual_machine_handover.acting(self._api, kubevirt, self._namespace)
 
     def _node(self) -> nodes.Node | None:
         """Of use once the node's agent has something to do."""

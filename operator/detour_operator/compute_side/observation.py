@@ -249,6 +249,8 @@ class Observation:
         proof: read before everything else, so that the rest is "the second look" (ordering: the
             lock is on at every API server, then a look at VMI and VMIM, then the start).
         permitted: whether the operator may act as KubeVirt's controller.
+        without_controller: the namespace in which KubeVirt's controller was looked for, before
+            the start, and has no account that may change instances; empty if that is not so.
         node_lost: Kubernetes does not hear from the node any more, or has removed it.
         node_given_up: somebody has declared it to be out of service.
         namespace_ends: the switch's namespace is being deleted: nothing can be created in it.
@@ -273,6 +275,7 @@ class Observation:
     rivals: tuple[Rival, ...] | Nothing = ()
     proof: Proof | Nothing = Nothing.ABSENT
     permitted: bool | Nothing = Nothing.ABSENT
+    without_controller: str | Nothing = ""
     node_lost: bool | Nothing = Nothing.ABSENT
     node_given_up: bool | Nothing = Nothing.ABSENT
     namespace_ends: bool | Nothing = False

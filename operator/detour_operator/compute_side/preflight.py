@@ -191,6 +191,18 @@ def _source(seen: Observation) -> Refusal | None:
     return None
 
 
+def _controller(seen: Observation) -> Refusal | None:
+    """Else the handover would be refused once the whole disk was copied."""
+    where = seen.without_controller
+    if not where or not isinstance(where, str):
+        return None
+    message = (
+        f"kubevirt-controller of the namespace {where} may not change instances:"
+        " KubeVirt is somewhere else. Set the chart's value kubevirt.namespace to where it is"
+    )
+    return Refusal("KubeVirtNotThere", message)
+
+
 def _alone(seen: Observation) -> Refusal | None:
     other = rivals.in_the_way(seen)
     if other is None:
@@ -213,6 +225,7 @@ CHECKS: tuple[Callable[[Observation], Refusal | None], ...] = (
     _same_claim,
     _launcher,
     _source,
+    _controller,
     sharing.claim,
     fitting.destination,
     _alone,

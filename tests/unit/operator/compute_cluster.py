@@ -19,13 +19,14 @@ SWITCHES = "/apis/detour.dev/v1alpha1/namespaces/ns/attachmentswitches"
 SWITCH = f"{SWITCHES}/move"
 MACHINE = f"{KUBEVIRT}/virtualmachines/web"
 INSTANCE = f"{KUBEVIRT}/virtualmachineinstances/web"
-VIRTUAL = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
 class Cluster:
     def __init__(self):
         self.version = 100
         self.permitted = True
+        self.kubevirt = "kubevirt"
         self.broken = ""
         launcher = samples.pod()
         launcher["metadata"]["labels"] = {"kubevirt.io/created-by": "vmi-uid"}
@@ -98,8 +99,12 @@ class Cluster:
         return 200, {"items": [item for item in listed if _selected(item, selector)]}
 
     def _post(self, path, query, request):
-        if path == VIRTUAL:
-            return 201, {"status": {"allowed": self.permitted}}
+        if path == REVIEWS:
+            user = request.headers["Impersonate-User"]
+            if not self.permitted:
+                return status(403, "Forbidden", f"cannot impersonate {user}")
+            controller = f"system:serviceaccount:{self.kubevirt}:kubevirt-controller"
+            return 201, {"status": {"allowed": user == controller}}
         if query.get("dryRun"):
             return self._trial(path)
         body = copy.deepcopy(request.body)

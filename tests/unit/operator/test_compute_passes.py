@@ -12,7 +12,7 @@ from detour_operator.metrics.families import REGISTRY
 from detour_operator.settings import Settings
 from unit.operator import compute_samples as samples
 from unit.operator.api_server import serving, status
-from unit.operator.compute_cluster import INSTANCE, MACHINE, NS, SWITCH, Cluster
+from unit.operator.compute_cluster import INSTANCE, MACHINE, NS, REVIEWS, SWITCH, Cluster
 
 pytestmark = pytest.mark.thorough
 
@@ -191,8 +191,9 @@ def test_only_the_instances_volumes_are_written_as_kubevirt(driver):
         request for request in driver.server.asked if request.headers["Impersonate-User"]
     ]
     assert {request.headers["Impersonate-User"] for request in as_kubevirt} == {CONTROLLER}
-    assert {(request.method, request.path) for request in as_kubevirt} == {("PATCH", INSTANCE)}
-    assert len(as_kubevirt) == 2
+    written = [request for request in as_kubevirt if request.path != REVIEWS]
+    assert {(request.method, request.path) for request in written} == {("PATCH", INSTANCE)}
+    assert len(written) == 2
     told = [
         request.body["message"]
         for request in driver.server.asked
@@ -366,7 +367,7 @@ def test_a_refused_handover_is_told(driver):
     answer = driver.server.answer
 
     def refusing(request):
-        if request.headers["Impersonate-User"]:
+        if request.headers["Impersonate-User"] and request.path != REVIEWS:
             return status(403, "Forbidden", "a webhook says no")
         return answer(request)
 
@@ -413,6 +414,37 @@ def test_after_the_unlock_kubevirt_is_woken_until_the_machine_is_up(driver):
     instance["status"]["phase"] = "Scheduling"
     cluster.objects[INSTANCE] = instance
     assert driver.side.reconcile("ns", "move").after is None
+
+
+def test_without_kubevirts_controller_nothing_is_changed(driver):
+    cluster = driver.cluster
+    cluster.kubevirt = "virtualization"
+    driver.passes()
+    accepted = condition(cluster, "Accepted")
+    assert (accepted["status"], accepted["reason"]) == ("False", "KubeVirtNotThere")
+    assert "kubevirt.namespace" in accepted["message"]
+    assert not cluster.switch["status"].get("compute", {}).get("locked")
+    changed = [request for request in driver.server.asked if request.method == "PATCH"]
+    assert {request.path.partition("?")[0] for request in changed} <= {SWITCH, f"{SWITCH}/status"}
+    cluster.kubevirt = "kubevirt"
+    driver.frozen()
+    assert cluster.compute["order"] == "Overlay"
+
+
+def test_a_machine_that_is_stopped_needs_no_controller(driver):
+    driver.cluster.kubevirt = "virtualization"
+    del driver.cluster.objects[INSTANCE]
+    driver.passes()
+    assert condition(driver.cluster, "Accepted")["reason"] != "KubeVirtNotThere"
+    assert not [request for request in driver.server.asked if request.path == REVIEWS]
+
+
+def test_whether_the_controller_is_there_is_asked_before_the_lock_only(driver):
+    driver.frozen()
+    before = len(driver.server.asked)
+    driver.side.reconcile("ns", "move")
+    asked = driver.server.asked[before:]
+    assert not [request for request in asked if request.path == REVIEWS]
 
 
 def test_a_switch_that_is_gone_is_nothing(driver):

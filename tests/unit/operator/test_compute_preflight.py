@@ -50,6 +50,11 @@ REFUSED = {
         "OverlayNeedsFilesystem",
         "NodeLocal",
     ),
+    "KubeVirt elsewhere": (
+        found(without_controller="kubevirt"),
+        "KubeVirtNotThere",
+        "kubevirt.namespace",
+    ),
     "no machine": (found(machine=Nothing.ABSENT), "VirtualMachineNotFound", "vm"),
     "machine going": (found(machine={"deleting": True}), "VirtualMachineDeleting", "vm"),
     "no volume": (found(machine={"has_volume": False}), "VolumeNotFound", "data"),

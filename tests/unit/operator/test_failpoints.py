@@ -25,7 +25,7 @@ WITH_POINTS = {
 RECORDS = {"stored.patch_status", "migrations.publish"}
 WITHOUT = {
     "events.Events": "tells people, and nothing follows from it",
-    "virtual_machine_handover.may_impersonate": "a question",
+    "virtual_machine_handover.acting": "a question",
 }
 
 
