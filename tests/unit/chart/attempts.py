@@ -155,6 +155,11 @@ def _instance(namespace: str, vm: str) -> dict[str, tuple]:
             [{"op": "add", "path": "/spec/volumes/-", "value": other}],
         ),
         "a utility volume": ("PATCH", path, {"spec": {"utilityVolumes": [{"name": "u"}]}}),
+        "the grace period of the instance": (
+            "PATCH",
+            path,
+            {"spec": {"terminationGracePeriodSeconds": 1}},
+        ),
         "the fence": (
             "PATCH",
             path,
