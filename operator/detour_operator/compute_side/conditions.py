@@ -12,7 +12,7 @@ from detour_crds.attachment_switch import (
     Qemu,
 )
 from detour_crds.conditions import Condition, Status, SwitchCondition, find
-from detour_operator.compute_side import declaring, direct
+from detour_operator.compute_side import declaring, direct, strategy
 from detour_operator.compute_side.cancelling import FAILED
 from detour_operator.compute_side.observation import (
     Instance,
@@ -197,8 +197,27 @@ def _handed_over(after: _After) -> Condition:
         message = "the instance names the source until the virtual machine is restarted"
         return _condition(kind, False, reason, message)
     if handover is Handover.DONE:
-        return _condition(kind, True, "Done", "machine and instance name the destination")
+        return _done(after)
     return _declared_in_git(after) or _condition(kind, False, str(handover or Handover.PENDING))
+
+
+def _done(after: _After) -> Condition:
+    """With what the strategy, which the handover sets, has KubeVirt leave undone.
+
+    (Its ``pkg/storage/hotplug/hotplug.go``, ``HandleDeclarativeVolumes``.) An ended switch looks
+    at the machine no more: it keeps what was told.
+    """
+    seen, kind = after.seen, SwitchCondition.HANDED_OVER
+    before = find(seen.switch.status.conditions, kind)
+    if seen.switch.ended and before is not None and before.reason == "Done":
+        return before
+    message = "machine and instance name the destination"
+    if isinstance(seen.machine, Machine) and seen.machine.strategy == strategy.MIGRATION:
+        message += (
+            f"; until updateVolumesStrategy is taken out of VirtualMachine {seen.machine.name},"
+            " after its next restart, volumes can neither be hotplugged nor unplugged"
+        )
+    return _condition(kind, True, "Done", message)
 
 
 def _declared_in_git(after: _After) -> Condition | None:

@@ -1,8 +1,10 @@
 """What the switch's conditions tell its caller."""
 
+import dataclasses
+
 import pytest
 
-from detour_crds.attachment_switch import Inspection, Order, Position
+from detour_crds.attachment_switch import Handover, Inspection, Order, Position
 from detour_crds.conditions import Status, SwitchCondition, find
 from detour_operator.compute_side.decisions import decide
 from detour_operator.compute_side.observation import Nothing
@@ -51,3 +53,40 @@ def test_what_the_caller_reads(found, frozen, released):
     conditions = conditions_of(found)
     assert conditions["SourceFrozen"] == frozen
     assert conditions["SourceReleased"] == released
+
+
+def handed_over(**facts):
+    found = seen(
+        compute={**ORDERED, "handover": Handover.DONE},
+        node={"reached": Order.DESTINATION},
+        instance={"claim": "new"},
+        **facts,
+        **WANTED,
+    )
+    return found, find(decide(found).status.conditions, SwitchCondition.HANDED_OVER)
+
+
+@pytest.mark.parametrize(("strategy", "told"), [("Migration", True), ("", False)])
+def test_what_the_strategy_that_the_handover_sets_has_kubevirt_leave_undone(strategy, told):
+    _, condition = handed_over(machine={"claim": "new", "strategy": strategy})
+    assert (condition.status, condition.reason) == (Status.TRUE, "Done")
+    assert ("hotplugged" in condition.message) is told
+
+
+def test_that_stays_once_the_machine_is_looked_at_no_more():
+    found, condition = handed_over(machine={"claim": "new", "strategy": "Migration"})
+    compute = dataclasses.replace(found.switch.compute, locked=False)
+    status = dataclasses.replace(
+        found.switch.status,
+        position=Position.DESTINATION,
+        compute=compute,
+        conditions=(condition,),
+    )
+    ended = dataclasses.replace(
+        found,
+        switch=dataclasses.replace(found.switch, status=status),
+        machine=Nothing.ABSENT,
+        instance=Nothing.ABSENT,
+    )
+    told = find(decide(ended).status.conditions, SwitchCondition.HANDED_OVER)
+    assert told.message == condition.message
