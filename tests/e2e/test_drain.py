@@ -15,7 +15,7 @@ class Drain:
 
     def __init__(self, kube, node, log):
         self._log = log
-        # Copiers and holders have no controller that kubectl knows, launchers have local data.
+        # Holders declare no controller (copiers and launchers do), launchers have local data.
         flags = ["--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=400s"]
         with log.open("w") as words:
             self._process = subprocess.Popen(
