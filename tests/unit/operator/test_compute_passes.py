@@ -171,18 +171,22 @@ def test_a_move_onto_a_stale_claim_takes_its_mark_off_before_the_machine_names_i
         },
     }
     driver.mirrored()
+    assert "detour.dev/holds" not in cluster.objects[path]["metadata"]["annotations"]
     shown = cluster.objects[INSTANCE]["status"]["volumeStatus"][1]
     shown["persistentVolumeClaimInfo"]["claimName"] = "new"
     cluster.report(reached="Destination")
     driver.passes()
     assert cluster.objects[path]["metadata"]["labels"] == {"other": "kept"}
-    assert cluster.objects[path]["metadata"]["annotations"] == {}
+    # The disk is there: what it holds is said anew.
+    assert cluster.objects[path]["metadata"]["annotations"] == {
+        "detour.dev/holds": f"web/data/{cluster.objects[path]['metadata']['uid']}"
+    }
     writes = [
         request.path
         for request in driver.server.asked
         if request.method == "PATCH" and request.path in (path, MACHINE)
     ]
-    assert writes.index(path) < len(writes) - 1 == len(writes) - 1 - writes[::-1].index(MACHINE)
+    assert writes[-4:] == [path, path, MACHINE, path], "both marks off, the machine, what it holds"
 
 
 def test_only_the_instances_volumes_are_written_as_kubevirt(driver):
