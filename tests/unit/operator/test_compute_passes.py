@@ -250,6 +250,13 @@ def test_a_refusal_changes_nothing_but_the_status(driver):
     assert written == {SWITCH, f"{SWITCH}/status"}
 
 
+def halt(cluster):
+    """The machine has been stopped."""
+    for path in (INSTANCE, f"{NS}/pods/launcher"):
+        del cluster.objects[path]
+    cluster.objects[MACHINE]["spec"]["runStrategy"] = "Halted"
+
+
 @pytest.mark.parametrize(
     ("pod", "reason"),
     [
@@ -260,8 +267,7 @@ def test_a_refusal_changes_nothing_but_the_status(driver):
     ids=["anybody's", "a copier's", "one that has ended"],
 )
 def test_a_stopped_machine_does_not_go_where_another_pod_is(driver, pod, reason):
-    for path in (INSTANCE, f"{NS}/pods/launcher"):
-        del driver.cluster.objects[path]
+    halt(driver.cluster)
     driver.cluster.objects[f"{NS}/pods/p1"] = {
         "metadata": {"name": "p1", "uid": "p1", "labels": pod.get("labels")},
         "spec": {"volumes": [{"persistentVolumeClaim": {"claimName": "new"}}]},
@@ -272,8 +278,7 @@ def test_a_stopped_machine_does_not_go_where_another_pod_is(driver, pod, reason)
 
 
 def test_a_stopped_machine_does_not_go_where_there_is_no_room(driver):
-    for path in (INSTANCE, f"{NS}/pods/launcher"):
-        del driver.cluster.objects[path]
+    halt(driver.cluster)
     for name, size in (("old", "2Gi"), ("new", "1Gi")):
         found = driver.cluster.objects[f"{NS}/persistentvolumeclaims/{name}"]
         found["spec"]["resources"] = {"requests": {"storage": size}}
@@ -294,8 +299,7 @@ OTHERS = {
 def test_a_disk_that_another_machine_names_is_not_moved(driver, runs, volume, reason):
     """The other is stopped: no pod tells of it."""
     if not runs:
-        for path in (INSTANCE, f"{NS}/pods/launcher"):
-            del driver.cluster.objects[path]
+        halt(driver.cluster)
     other = samples.machine(template={"spec": {"volumes": [{"name": "root", **volume}]}})
     other["metadata"]["name"] = "db"
     driver.cluster.objects[MACHINE.replace("/web", "/db")] = other
