@@ -10,7 +10,7 @@ def signed(number: int) -> int:
 
     For numbers that are only ever compared for equality.
     """
-    return number - 2**64 if number > MOST else number
+    return number - 2**64 if MOST < number < 2**64 else number
 
 
 def at_most(count: int) -> int:

@@ -166,7 +166,8 @@ RECORDS = st.builds(
     stage=st.sampled_from(Stage),
     overlays=st.lists(st.text(), max_size=4).map(tuple),
     tried=st.integers(),
-    source=st.none() | st.builds(Identity, device=st.integers(), inode=st.integers()),
+    source=st.none()
+    | st.builds(Identity, device=st.integers(), inode=st.integers(-(2**63), 2**63 - 1)),
     destination=st.none(),
     tune_before=st.none() | st.dictionaries(st.text(), st.integers(), max_size=3).map(tune),
 )
