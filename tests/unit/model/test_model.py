@@ -128,7 +128,7 @@ ANSWERED = {
 
 @pytest.mark.model
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("name", ANSWERED)
+@pytest.mark.parametrize("name", [each for each in ANSWERED if each != "journals"])
 def test_every_stop_can_be_answered(name):
     """By one who knows where the guest wrote last; then no write is lost, and the move ends."""
     found = explore(ANSWERED[name])
@@ -140,6 +140,14 @@ def test_every_stop_can_be_answered(name):
     answered = {after for world in unanswered for after in events.decides(world)}
     lost = ends.stuck(found.fair, good=lambda end: not end.startswith("stopped"))
     assert not answered & set(lost), next(iter(answered & set(lost)))
+
+
+@pytest.mark.model
+@pytest.mark.timeout(1800)
+def test_no_answer_about_a_lost_journal_loses_a_write():
+    """Such a move may stop a second time, and is asked anew: an answer need not be the last."""
+    found = explore(ANSWERED["journals"])
+    assert not found.offences, told("journals", found.offences)
 
 
 @pytest.mark.parametrize("name", ["the holder is lost", "the journal is lost"])
