@@ -152,7 +152,7 @@ def test_a_node_that_is_gone_loses_what_it_alone_had_and_only_if_somebody_accept
     )
     assert first.claim() == first.source
     assert first.instance_uid() in ("", before["local"]), "the lock holds the next start back"
-    answer = {"trust": "Source", "answeredStop": local.object()["status"]["stop"]}
+    answer = {"trust": "Source", "answeredStop": local.wait_for_stop()}
     kube.patch("volumemigrations", local.name, namespace, {"spec": answer})
     ended = local.wait_for_end()
     assert (ended["status"], ended["reason"]) == ("False", "NodeLost"), local.story()

@@ -61,8 +61,7 @@ class Accident:
 
     def answer(self, trust, **spec):
         """As the page says: the image that is trusted, and the stop at which it is."""
-        stop = self.migration.object()["status"]["stop"]
-        self.patch(trust=trust, answeredStop=stop, **spec)
+        self.patch(trust=trust, answeredStop=self.migration.wait_for_stop(), **spec)
 
     def crash(self):
         self.before = self.machine.instance_uid()

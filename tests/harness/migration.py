@@ -61,6 +61,14 @@ class Migration:
             f"{kind}={status} of {self.name}", look, seconds=seconds, every=0.3, seen=self.story
         )
 
+    def wait_for_stop(self, *, seconds: float = 300) -> str:
+        """Wait until it asks a person, and return the name that the answer has to repeat."""
+
+        def look() -> str:
+            return str(self.object().get("status", {}).get("stop", ""))
+
+        return wait_for(f"a stop of {self.name}", look, seconds=seconds, seen=self.story)
+
     def wait_for_end(self, *, seconds: float = 600) -> Object:
         """Wait until Succeeded is True or False, and return the condition."""
 

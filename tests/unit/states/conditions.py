@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 Facts = Mapping[str, Hashable]
 Condition = dict[str, frozenset[Hashable]]
 S = TypeVar("S", bound=Hashable)
-MAIN = ("reason", "trust", "qemu", "top", "stage", "order")
+MAIN = ("answered", "trust", "qemu", "top", "stage", "order")
 LAST_TO_GO = (*MAIN, "job", "path", "target", "base", "equal")
 """Where either of two facts tells the same, that one is named."""
 MOST = 4

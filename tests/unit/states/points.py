@@ -119,7 +119,7 @@ def answered(situations: Iterable[Situation]) -> Iterator[Situation]:
         for trust in Trust:
             wanted, seen = _both(facts | {"trust": trust, "answered": stop.reason})
             step = trusting.answered(wanted, seen, stop)
-            yield {**asked, "reason": stop.reason, "trust": trust}, step
+            yield {**asked, "answered": stop.reason, "trust": trust}, step
 
 
 def _decided(changes: Facts) -> Situation:

@@ -95,7 +95,7 @@ def answer(condition: Condition) -> str:
 
 def reason(condition: Condition) -> str:
     """The stop that is answered."""
-    return one_of(f"`{reason}`" for reason in sorted(map(str, condition.get("reason", ()))))
+    return one_of(f"`{reason}`" for reason in sorted(map(str, condition.get("answered", ()))))
 
 
 PLACES = ("job", "path", "target", "base", "equal", "libvirt", "reported")
