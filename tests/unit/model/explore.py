@@ -58,6 +58,7 @@ class Next:
     fair: set[World]
     others: set[World] = dataclasses.field(default_factory=set)
     steps: list[parts.Step] = dataclasses.field(default_factory=list)
+    polls: list[str] = dataclasses.field(default_factory=list)
     rows: set[str] = dataclasses.field(default_factory=set)
 
 
@@ -71,6 +72,7 @@ def explore(family: Family, using=parts.REAL, *, until_offence=False) -> Reached
         found.rows |= then.rows
         names = invariants.broken(here)
         names += [name for step in then.steps for name in invariants.wrong_step(step)]
+        names += then.polls
         if names:
             found.offences += [(name, way_to(here, came_from)) for name in names]
             if until_offence:
@@ -113,6 +115,8 @@ def _operators(family, using, here, then):
         done = parts.carried_out(side, here, writes)
         then.steps += done
         then.fair |= {step.after for step in done[-1:]}
+        if parts.hurries(using, side, here) and not _came_of_it(here, writes, done):
+            then.polls.append(f"{side}_polls")
         then.rows.update(row for step in done for row in operator_rows(step))
         if family.crashes:
             then.others |= {step.after for step in done[:-1]}
@@ -120,6 +124,11 @@ def _operators(family, using, here, then):
             then.others |= parts.stalled(side, here, writes)
         if here.late is None and family.torn:
             then.others.add(parts.glimpsed(side, here))
+
+
+def _came_of_it(here, writes, done):
+    """Whether the world is another after a pass; what was refused is a conflict, and paced."""
+    return len(done) < len(writes) or (done and done[-1].after != here)
 
 
 def _late_operator(using, here, then):

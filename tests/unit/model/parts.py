@@ -20,6 +20,8 @@ class Parts:
 
 
 REAL = Parts()
+LOOK_AGAIN_SECONDS = 5
+"""The API is not asked about one migration more often, but to see what came of a write."""
 WRITERS = {"storage": storage, "compute": compute}
 
 
@@ -37,10 +39,22 @@ def operator_writes(parts, world: World):
     """The pending writes of a pass of each side."""
     found = {}
     if not world.migration.gone:
-        found["storage"] = storage.writes(world, storage.look(parts.storage, world))
+        found["storage"] = storage.writes(world, LOOKS["storage"](parts, world))
     if world.switch is not None:
-        found["compute"] = compute.writes(world, compute.decided(parts.compute, world))
+        found["compute"] = compute.writes(world, LOOKS["compute"](parts, world))
     return found
+
+
+def hurries(parts, side, world: World):
+    """Whether a pass is followed by another within five seconds, whatever else happens."""
+    decision, _ = LOOKS[side](parts, world)
+    return decision.after is not None and decision.after < LOOK_AGAIN_SECONDS
+
+
+LOOKS = {
+    "storage": lambda parts, world: storage.look(parts.storage, world),
+    "compute": lambda parts, world: compute.decided(parts.compute, world),
+}
 
 
 def carried_out(side, world: World, writes):

@@ -21,6 +21,7 @@ from detour_operator.compute_side import (
     switching,
 )
 from detour_operator.compute_side.observation import Proof
+from detour_operator.compute_side.step import wait
 from detour_operator.storage_side import by_storage, copying, discarding, going_back
 from detour_operator.storage_side.actions import DeleteClaim, NameDestination
 from detour_operator.storage_side.decision import Decision
@@ -169,6 +170,16 @@ OPERATOR = {
         families.COMPLETE["torn look, the storage fails"],
         (discarding, "discard", at_once),
         {"a_destination_in_use_is_not_deleted"},
+    ),
+    "the copy is looked at every second": (
+        PLAIN,
+        (copying, "BUSY_SECONDS", 1.0),
+        {"storage_polls"},
+    ),
+    "the guest is looked at every second": (
+        PLAIN,
+        (switching, "wait", functools.partial(wait, after=1.0)),
+        {"compute_polls"},
     ),
     "copied while a copier lives": (
         dataclasses.replace(PLAIN, late=True),
