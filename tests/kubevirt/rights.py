@@ -20,10 +20,13 @@ def rights() -> dict[str, list[dict]]:
             _rule("", ["pods", "persistentvolumeclaims", "namespaces"], READ),
         ],
         "kubevirt-handler": [
-            _rule("kubevirt.io", ["virtualmachineinstances"], [*READ, "update", "patch"]),
-            _rule("kubevirt.io", ["virtualmachineinstancemigrations"], READ),
-            _rule("", ["pods"], READ),
-            _rule("", ["nodes"], ["get", "patch"]),
+            # No "get", as there (v1.8.2, pkg/virt-operator/resource/generate/rbac/handler.go).
+            _rule(
+                "kubevirt.io", ["virtualmachineinstances"], ["list", "watch", "update", "patch"]
+            ),
+            # virt-handler finds launchers by their sockets, this one by their pods.
+            _rule("", ["pods"], ["list"]),
+            _rule("", ["nodes"], [*READ, "patch"]),
             _rule("", ["events"], ["create", "patch"]),
         ],
     }
