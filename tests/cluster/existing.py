@@ -86,6 +86,13 @@ class ExistingProvider:
     def remove_device(self, name: str) -> None:
         """There is none."""
 
+    def add_api_server(self) -> str:
+        """Not possible."""
+        raise UnsupportedError("no API server can be added to this cluster")
+
+    def remove_api_server(self) -> None:
+        """Nothing was added."""
+
     def power_off(self, node: str) -> None:
         """Runs POWER_OFF; UnsupportedError without it."""
         run(self._words("POWER_OFF", node=node))

@@ -56,6 +56,11 @@ class Kubectl:
         """Whether a node is Ready and has given a sign since `last_sign` was `before`."""
         return self.last_sign(node) not in {None, before} and node in self.ready_nodes()
 
+    def forget_api_server(self, machine: str) -> None:
+        """Deletes the lease of one that has gone, which else stands for an hour."""
+        selector = f"--selector=kubernetes.io/hostname={machine}"
+        self("delete", "leases", "--namespace=kube-system", selector)
+
     def apply_storage(self) -> None:
         """Makes the storage classes, and waits for what provisions them.
 

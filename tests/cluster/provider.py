@@ -98,6 +98,14 @@ class Provider(Protocol):
         """Takes a device away, with all it holds; none of that name is no error."""
         ...
 
+    def add_api_server(self) -> str:
+        """Starts one more API server of the same cluster, and returns where it will answer."""
+        ...
+
+    def remove_api_server(self) -> None:
+        """Ends what `add_api_server` started without telling it; none is no error."""
+        ...
+
     def power_off(self, node: str) -> None:
         """Cuts a node's power: no process of it is told, and none is left when this returns.
 

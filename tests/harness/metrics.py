@@ -1,4 +1,4 @@
-"""What operator and node agents tell Prometheus, asked for inside their pods."""
+"""What operator, node agents and API servers tell Prometheus."""
 
 from collections.abc import Iterator
 
@@ -32,6 +32,11 @@ def of_agent(kube: Kube, node: str) -> list[Sample]:
     return []
 
 
+def of_api_server(kube: Kube, server: str) -> list[Sample]:
+    """The API server's at that address."""
+    return _read(kube.run("get", "--raw", "/metrics", f"--server={server}"))
+
+
 def total(samples: list[Sample], name: str, **labels: str) -> float:
     """The sum of all series of that name with these labels, whatever others they have."""
     return sum(
@@ -53,5 +58,8 @@ def _of(kube: Kube, pod: Object) -> list[Sample]:
     port = next(item for item in container["ports"] if item["name"] == "metrics")
     url = f"http://127.0.0.1:{port['containerPort']}/metrics"
     words = ["exec", pod["metadata"]["name"], "-n", NAMESPACE, "--", "python3", "-c", ASK, url]
-    told = kube.run(*words)
+    return _read(kube.run(*words))
+
+
+def _read(told: str) -> list[Sample]:
     return [sample for family in text_string_to_metric_families(told) for sample in family.samples]

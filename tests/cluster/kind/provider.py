@@ -96,6 +96,13 @@ class KindProvider:
     def remove_device(self, name: str) -> None:
         """There is none."""
 
+    def add_api_server(self) -> str:
+        """Not possible."""
+        raise UnsupportedError("no API server can be added to this cluster")
+
+    def remove_api_server(self) -> None:
+        """Nothing was added."""
+
     def power_off(self, node: str) -> None:
         """Kills the node's container; one that is stopped already is no error."""
         container = _container(node)

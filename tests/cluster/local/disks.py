@@ -6,7 +6,7 @@ from pathlib import Path
 from cluster import paths
 from cluster.local import certificates, layout, machines, programs, settings
 from cluster.local.certificates import Authority
-from cluster.local.layout import CONTROL_PLANE, Node
+from cluster.local.layout import CONTROL_PLANE, SECOND_SERVER, Node
 
 
 def prepare() -> None:
@@ -19,6 +19,13 @@ def prepare() -> None:
     authority = _control_plane()
     for node in layout.NODES:
         _node(node, authority)
+
+
+def prepare_second_server() -> None:
+    """Writes what one more API server starts with; it has the first one's certificates."""
+    layout.folder(SECOND_SERVER).mkdir(parents=True, exist_ok=True)
+    commands = programs.second_api_server(paths.binaries(), layout.folder(CONTROL_PLANE))
+    machines.write_programs(SECOND_SERVER, commands, f"{layout.state()}/logs/second-")
 
 
 def _control_plane() -> Authority:
@@ -35,7 +42,12 @@ def _control_plane() -> Authority:
         [
             *(
                 f"IP:{address}"
-                for address in (layout.GATEWAY, layout.SERVICE_ADDRESS, "127.0.0.1")
+                for address in (
+                    layout.GATEWAY,
+                    layout.SECOND_ADDRESS,
+                    layout.SERVICE_ADDRESS,
+                    "127.0.0.1",
+                )
             ),
             *(f"DNS:kubernetes{end}" for end in ("", ".default", ".default.svc")),
             "DNS:localhost",

@@ -6,8 +6,10 @@ from pathlib import Path
 from cluster import paths
 
 CONTROL_PLANE = "control-plane"
+SECOND_SERVER = "second-api-server"
 BRIDGE = "detour0"
 GATEWAY = "10.111.0.1"
+SECOND_ADDRESS = "10.111.0.2"
 NODE_SUBNET = "10.111.0.0/24"
 POD_SUBNETS = "10.112.0.0/16"
 SERVICE_SUBNET = "10.96.0.0/16"

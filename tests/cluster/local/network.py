@@ -15,6 +15,16 @@ def make_bridge() -> None:
     run(["ip", "link", "set", layout.BRIDGE, "up"])
 
 
+def add_address(address: str) -> None:
+    """Gives the bridge one more address, unless it has it."""
+    run(["ip", "address", "replace", f"{address}/24", "dev", layout.BRIDGE])
+
+
+def remove_address(address: str) -> None:
+    """Takes an address off the bridge; one that is not there is no error."""
+    run(["ip", "address", "delete", f"{address}/24", "dev", layout.BRIDGE], check=False)
+
+
 def plug_in(node: Node, pid: int) -> None:
     """Connects a node's network to the bridge and routes its pods' addresses to it.
 

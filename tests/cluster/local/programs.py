@@ -19,7 +19,7 @@ def control_plane(binaries: Path, folder: Path) -> Programs:
     pki = folder / "pki"
     return {
         "etcd": _etcd(folder, pki),
-        "kube-apiserver": [str(binaries / "kube-apiserver"), *_api_server(pki)],
+        "kube-apiserver": _api_server(binaries, pki, layout.GATEWAY),
         "kube-controller-manager": [
             str(binaries / "kube-controller-manager"),
             *_serving_nobody(folder / "kube-controller-manager.kubeconfig"),
@@ -34,6 +34,11 @@ def control_plane(binaries: Path, folder: Path) -> Programs:
             *_serving_nobody(folder / "kube-scheduler.kubeconfig"),
         ],
     }
+
+
+def second_api_server(binaries: Path, folder: Path) -> Programs:
+    """One more API server, beside that of the control plane in `folder`, on its own address."""
+    return {"kube-apiserver": _api_server(binaries, folder / "pki", layout.SECOND_ADDRESS)}
 
 
 def _etcd(folder: Path, pki: Path) -> list[str]:
@@ -57,14 +62,15 @@ def _etcd(folder: Path, pki: Path) -> list[str]:
     ]
 
 
-def _api_server(pki: Path) -> list[str]:
+def _api_server(binaries: Path, pki: Path, address: str) -> list[str]:
     return [
+        str(binaries / "kube-apiserver"),
         f"--etcd-servers={layout.ETCD_CLIENT}",
         f"--etcd-cafile={pki}/etcd-ca.crt",
         f"--etcd-certfile={pki}/etcd-client.crt",
         f"--etcd-keyfile={pki}/etcd-client.key",
-        f"--bind-address={layout.GATEWAY}",
-        f"--advertise-address={layout.GATEWAY}",
+        f"--bind-address={address}",
+        f"--advertise-address={address}",
         f"--secure-port={layout.API_PORT}",
         f"--tls-cert-file={pki}/kube-apiserver.crt",
         f"--tls-private-key-file={pki}/kube-apiserver.key",

@@ -11,7 +11,7 @@ from pathlib import Path
 from cluster import images, paths, tools
 from cluster.kubectl import Kubectl
 from cluster.local import cgroups, devices, disks, layout, leftovers, machines, network
-from cluster.local.layout import CONTROL_PLANE, Node
+from cluster.local.layout import CONTROL_PLANE, SECOND_SERVER, Node
 from cluster.process import CommandError, locked, run, wait_until
 from cluster.provider import StorageClasses
 
@@ -101,6 +101,21 @@ class LocalProvider:
         """Detaches the loop device, and those that kubelets put over it."""
         devices.remove(name)
 
+    def add_api_server(self) -> str:
+        """Starts a second one, of the same etcd, as a machine of its own."""
+        if machines.running(SECOND_SERVER) is None:
+            disks.prepare_second_server()
+            network.add_address(layout.SECOND_ADDRESS)
+            arguments = [str(layout.folder(SECOND_SERVER)), SECOND_SERVER]
+            machines.start(SECOND_SERVER, "control-plane.sh", arguments, network=False)
+        return f"https://{layout.SECOND_ADDRESS}:{layout.API_PORT}"
+
+    def remove_api_server(self) -> None:
+        """Kills the second one; no address and no lease tells of it afterwards."""
+        machines.kill(SECOND_SERVER)
+        network.remove_address(layout.SECOND_ADDRESS)
+        self._kubectl.forget_api_server(SECOND_SERVER)
+
     def power_off(self, node: str) -> None:
         """Kills a machine's first process, and with it every process of the machine.
 
@@ -118,7 +133,8 @@ class LocalProvider:
         if node == CONTROL_PLANE:
             if machines.running(node) is None:
                 network.make_bridge()
-                machines.start(node, "control-plane.sh", [str(layout.folder(node))], network=False)
+                arguments = [str(layout.folder(node)), node]
+                machines.start(node, "control-plane.sh", arguments, network=False)
             wait_until(self._kubectl.answers, "the API server")
         elif machines.running(node) is None:
             before = self._kubectl.last_sign(node)
@@ -133,6 +149,7 @@ class LocalProvider:
         Raises:
             RuntimeError: Something of the cluster is still there.
         """
+        machines.kill(SECOND_SERVER)
         for machine in (*self.nodes(), CONTROL_PLANE):
             self.power_off(machine)
         network.remove()
