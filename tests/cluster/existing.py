@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cluster import tools
+from cluster import given, tools
 from cluster.kubectl import Kubectl
 from cluster.process import run, wait_until
-from cluster.provider import StorageClasses, UnsupportedError
+from cluster.provider import UnsupportedError
 
 REQUIRED = ("KUBECONFIG", "IMAGE_LOAD", "SOURCE_CLASS", "DESTINATION_CLASS")
 
@@ -25,10 +25,11 @@ def takes_pods(spec: Mapping[str, Any]) -> bool:
 class ExistingProvider:
     """Uses a cluster by what the variables say.
 
-    KUBECONFIG, SOURCE_CLASS and DESTINATION_CLASS name what they say; SHARED_CLASS may. Commands,
-    split as a shell splits words but run without one: IMAGE_LOAD with "{archive}" brings an image
-    to all nodes. NODE_EXEC with "{node}" is put before a command to run it on a node, POWER_OFF
-    and POWER_ON with "{node}" change its power; tests that need one that is missing are skipped.
+    KUBECONFIG, SOURCE_CLASS and DESTINATION_CLASS name what they say; SHARED_CLASS may, and
+    BLOCK_CLASSES, CSI_CLASSES and SNAPSHOT_CLASS (`given.VARIABLES`). Commands, split as a shell
+    splits words but run without one: IMAGE_LOAD with "{archive}" brings an image to all nodes.
+    NODE_EXEC with "{node}" is put before a command to run it on a node, POWER_OFF and POWER_ON
+    with "{node}" change its power. Tests that need what is missing are skipped.
     """
 
     name = "existing"
@@ -38,19 +39,19 @@ class ExistingProvider:
         if missing:
             raise LookupError(f"PROVIDER=existing needs the variables {', '.join(missing)}")
         self._environment = environment
-        self.classes = StorageClasses(
-            environment["SOURCE_CLASS"],
-            environment["DESTINATION_CLASS"],
-            environment.get("SHARED_CLASS") or None,
-        )
+        self.classes = given.classes(environment)
 
     def create(self) -> None:
-        """Builds kubectl and helm, and looks whether the cluster has what was promised."""
+        """Builds kubectl and helm, and looks whether the cluster has what was promised.
+
+        Raises:
+            LookupError: It has not; all that is missing is named.
+        """
         tools.ensure("kubectl", "helm")
         wait_until(self._kubectl.answers, "the API server", 60)
-        for name in (self.classes.source, self.classes.destination, self.classes.shared):
-            if name:
-                self._kubectl("get", "storageclass", name)
+        missing = given.missing(self.classes, self._kubectl.classes())
+        if missing:
+            raise LookupError("; ".join(missing))
 
     def load_image(self, archive: Path) -> None:
         """Runs IMAGE_LOAD."""

@@ -1,11 +1,16 @@
 """kubectl, and what every provider does with it."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 from cluster import paths
+from cluster.given import Had, SnapshotClass
 from cluster.process import CommandError, run
 
 STORAGE = paths.CLUSTER_SOURCES / "storage"
+SNAPSHOT_CLASSES = "volumesnapshotclasses.snapshot.storage.k8s.io"
+DEFAULT_SNAPSHOT_CLASS = "snapshot.storage.kubernetes.io/is-default-class"
 
 
 class Kubectl:
@@ -61,6 +66,17 @@ class Kubectl:
         selector = f"--selector=kubernetes.io/hostname={machine}"
         self("delete", "leases", "--namespace=kube-system", selector)
 
+    def classes(self) -> Had:
+        """The classes for volumes and for snapshots."""
+        found = json.loads(self("get", "storageclasses", "--output=json"))["items"]
+        provisioners = {item["metadata"]["name"]: item["provisioner"] for item in found}
+        if not self("get", "crd", SNAPSHOT_CLASSES, "--ignore-not-found", "--output=name"):
+            return Had(provisioners, None)
+        listed = json.loads(self("get", SNAPSHOT_CLASSES, "--output=json"))["items"]
+        return Had(
+            provisioners, {item["metadata"]["name"]: _snapshot_class(item) for item in listed}
+        )
+
     def apply_storage(self) -> None:
         """Makes the storage classes, and waits for what provisions them.
 
@@ -70,3 +86,9 @@ class Kubectl:
         self("apply", "--server-side", "--force-conflicts", f"--filename={STORAGE}")
         words = ["--namespace=local-path-storage", "deployment/local-path-provisioner"]
         self("rollout", "status", "--timeout=240s", *words)
+
+
+def _snapshot_class(item: dict[str, Any]) -> SnapshotClass:
+    annotations = item["metadata"].get("annotations", {})
+    default = annotations.get(DEFAULT_SNAPSHOT_CLASS) == "true"
+    return SnapshotClass(item["driver"], default, item["deletionPolicy"] == "Delete")

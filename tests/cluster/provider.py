@@ -19,9 +19,13 @@ class StorageClasses:
         source: Where the disks of the tests are at first.
         destination: Where they are moved to.
         shared: A class whose volumes every node can write at once (ReadWriteMany), or None.
-        block: Two classes without a provisioner, for volumes over `Provider.make_device`, or None.
-        csi: Two classes of one driver that can make snapshots and clones, or None; the harness
-            installs it.
+        block: Where claims of the mode Block are at first and where they are moved to, or None;
+            the two may be the same.
+        csi: The same of one CSI driver that makes snapshots and clones of what is in use, or None.
+        snapshot_class: The VolumeSnapshotClass of that driver.
+        ours: Whether `block` has no provisioner, for volumes over `Provider.make_device`, and
+            `csi` is of the driver in tests/storage/csi, which the harness installs. Tests can
+            have only those fail.
     """
 
     source: str
@@ -29,6 +33,13 @@ class StorageClasses:
     shared: str | None = None
     block: tuple[str, str] | None = None
     csi: tuple[str, str] | None = None
+    snapshot_class: str | None = None
+    ours: bool = False
+
+    @property
+    def csi_block(self) -> bool:
+        """Whether claims of `csi` may be of the mode Block: our driver's, or those of `block`."""
+        return self.csi is not None and (self.ours or set(self.csi) <= set(self.block or ()))
 
 
 class Provider(Protocol):

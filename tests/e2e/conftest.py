@@ -14,6 +14,7 @@ from harness.facts import Facts
 from harness.kube import Kube
 from harness.machine import Machine
 from harness.migration import Migration, manifest
+from harness.provisioned import ProvisionedVolumes
 
 _numbers = itertools.count(1)
 
@@ -30,10 +31,28 @@ def kube(cluster) -> Kube:
 
 
 @pytest.fixture
+def devices(cluster):
+    """Makes volumes of mode Block over devices of nodes, which fail on demand.
+
+    Ask for it before what uses them, whose end comes first.
+    """
+    if not (cluster.provider.classes.block and cluster.provider.classes.ours):
+        pytest.skip("needs nodes on which tests make block devices, which fail on demand")
+    yield from _devices(cluster)
+
+
+@pytest.fixture
 def blocks(cluster):
-    """Makes volumes of mode Block; ask for it before what uses them, whose end comes first."""
+    """Makes volumes of mode Block, or lets a driver do so; ask for it as for `devices`."""
     if cluster.provider.classes.block is None:
-        pytest.skip("needs nodes on which block devices can be made")
+        pytest.skip("needs storage classes for volumes of mode Block (BLOCK_CLASSES)")
+    if cluster.provider.classes.ours:
+        yield from _devices(cluster)
+    else:
+        yield ProvisionedVolumes(cluster)
+
+
+def _devices(cluster):
     # A cluster that was made without them may be running.
     classes = paths.CLUSTER_SOURCES / "storage" / "block.yaml"
     cluster.kube.run("apply", "--server-side", "--force-conflicts", "-f", str(classes))
@@ -41,6 +60,35 @@ def blocks(cluster):
     yield made
     if not os.environ.get("KEEP"):
         made.remove()
+
+
+@pytest.fixture
+def csi(cluster) -> tuple[str, str]:
+    """Two classes of one CSI driver with snapshots and clones; they may be the same."""
+    found = cluster.provider.classes.csi
+    if found is None:
+        pytest.skip("needs a CSI driver with snapshots and clones (CSI_CLASSES, SNAPSHOT_CLASS)")
+    return found
+
+
+@pytest.fixture
+def csi_block(cluster, csi):
+    """The same where their volumes may be of mode Block."""
+    if not cluster.provider.classes.csi_block:
+        pytest.skip(
+            "needs volumes of mode Block of the CSI driver: BLOCK_CLASSES with CSI_CLASSES"
+        )
+    return csi
+
+
+@pytest.fixture
+def own_driver(cluster):
+    """No test where the CSI driver is not the one in tests/storage/csi."""
+    if not (cluster.provider.classes.csi and cluster.provider.classes.ours):
+        pytest.skip(
+            "needs the CSI driver of tests/storage/csi, which fails on demand and whose volumes"
+            " have file systems of their own"
+        )
 
 
 @pytest.fixture

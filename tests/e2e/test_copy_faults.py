@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from guest import manifest
-from harness import leftovers
+from harness import claims, leftovers
 
 pytestmark = pytest.mark.e2e
 
@@ -112,21 +112,21 @@ def test_an_empty_claim_is_recorded_as_such(cluster, kube, machine, migrate, nam
 def test_a_device_with_data_is_refused_and_written_over_if_that_is_said(
     cluster, blocks, kube, machines, migrate, namespace
 ):
-    node, (first, second) = cluster.nodes[0], cluster.provider.classes.block
+    node, (first, second) = blocks.place(cluster.nodes[0]), blocks.classes
     blocks.make(node, first, DEVICE)
     machine = machines()
     machine.create(first, str(DEVICE), volume_mode="Block", node=node)
     machine.wait_until_running()
     machine.wait_for_writes()
-    volume = blocks.make(node, second, DEVICE)
-    blocks.fill(node, volume)
-    claim = manifest.claim("there", namespace, second, str(DEVICE), volume_mode="Block")
-    kube.apply(claim)
+    size = claims.capacity(kube, namespace, machine.source)
+    volume = blocks.make(node, second, size)
+    kube.apply(manifest.claim("there", namespace, second, str(size), volume_mode="Block"))
+    blocks.fill(volume, "there", machine)
     refused = migrate("refused", machine.name, {"claimName": "there"})
     message = assert_undone(cluster, machine, refused, "DestinationNotEmpty")
     assert "spec.destination.overwrite" in message
-    others = ["sh", "-c", f"tr -d '\\377' <{blocks.devices[volume]} | wc -c"]
-    assert cluster.provider.node_exec(node, others).stdout.strip() == "0", "written to"
+    others = blocks.read(volume, "there", machine, "tr -d '\\377' <\"$1\" | wc -c")
+    assert others.strip() == "0", "written to"
 
     onto = {"claimName": "there", "overwrite": True}
     moved = migrate("moved", machine.name, onto)
@@ -136,25 +136,26 @@ def test_a_device_with_data_is_refused_and_written_over_if_that_is_said(
 
 
 def test_a_device_of_zeroes_is_taken(cluster, blocks, kube, machines, migrate, namespace):
-    node, (first, second) = cluster.nodes[0], cluster.provider.classes.block
+    node, (first, second) = blocks.place(cluster.nodes[0]), blocks.classes
     blocks.make(node, first, DEVICE)
     machine = machines()
     machine.create(first, str(DEVICE), volume_mode="Block", node=node)
     machine.wait_until_running()
     machine.wait_for_writes()
-    blocks.make(node, second, DEVICE)
-    kube.apply(manifest.claim("there", namespace, second, str(DEVICE), volume_mode="Block"))
+    size = claims.capacity(kube, namespace, machine.source)
+    volume = blocks.make(node, second, size)
+    kube.apply(manifest.claim("there", namespace, second, str(size), volume_mode="Block"))
+    blocks.clear(volume, "there", machine)
     moved = migrate("moved", machine.name, {"claimName": "there"})
     assert moved.wait_for_end()["status"] == "True", moved.story()
     machine.wait_for_writes()
     assert_intact(machine, "there", block=True)
 
 
-def test_no_space_on_the_destination(cluster, kube, machine, migrate, namespace, on_claim):
-    """The claim is large enough, and its file system is full of something else."""
-    if cluster.provider.classes.csi is None:
-        pytest.skip("needs volumes with file systems of their own")
-    _, small = cluster.provider.classes.csi
+@pytest.mark.usefixtures("own_driver")
+def test_no_space_on_the_destination(cluster, csi, kube, machine, migrate, namespace, on_claim):
+    """The claim is large enough, and its file system, not a folder, is full of something else."""
+    _, small = csi
     kube.apply(manifest.claim("full", namespace, small, SIZE))
     booted = machine.instance_uid()
     fill = "dd if=/dev/zero of=/disk/filler bs=1M 2>/dev/null || sync"
@@ -166,17 +167,17 @@ def test_no_space_on_the_destination(cluster, kube, machine, migrate, namespace,
     assert_intact(machine, machine.source)
 
 
-def test_a_source_that_cannot_be_read(cluster, blocks, machines, migrate):
+def test_a_source_that_cannot_be_read(cluster, devices, machines, migrate):
     """Of a stopped machine: a guest that runs would meet, and mend, the broken part itself."""
-    node, (first, second) = cluster.nodes[0], cluster.provider.classes.block
-    volume = blocks.make(node, first, DEVICE)
+    node, (first, second) = cluster.nodes[0], devices.classes
+    volume = devices.make(node, first, DEVICE)
     machine = machines()
     machine.create(first, str(DEVICE), volume_mode="Block", node=node)
     machine.wait_until_running()
     machine.wait_for_writes()
     machine.stop()
-    blocks.make(node, second, DEVICE)
-    with blocks.cut_off(node, volume, DEVICE - 8 * MIB):
+    devices.make(node, second, DEVICE)
+    with devices.cut_off(node, volume, DEVICE - 8 * MIB):
         template = {"claimTemplate": {"storageClassName": second}}
         migration = migrate("failed", machine.name, template)
         ended = migration.wait_for_end()
@@ -187,17 +188,17 @@ def test_a_source_that_cannot_be_read(cluster, blocks, machines, migrate):
     assert verdict.passed, verdict.text
 
 
-def test_a_destination_that_cannot_be_written_to(cluster, blocks, machines, migrate):
+def test_a_destination_that_cannot_be_written_to(cluster, devices, machines, migrate):
     """It looks empty, and takes no write: the guest's own writes come back from the overlay."""
-    node, (first, second) = cluster.nodes[0], cluster.provider.classes.block
-    blocks.make(node, first, DEVICE)
+    node, (first, second) = cluster.nodes[0], devices.classes
+    devices.make(node, first, DEVICE)
     machine = machines()
     machine.create(first, str(DEVICE), volume_mode="Block", node=node)
     machine.wait_until_running()
     machine.wait_for_writes()
     booted = machine.instance_uid()
-    volume = blocks.make(node, second, DEVICE)
-    with blocks.unwritable(node, volume):
+    volume = devices.make(node, second, DEVICE)
+    with devices.unwritable(node, volume):
         template = {"claimTemplate": {"storageClassName": second}}
         migration = migrate("failed", machine.name, template)
         assert_undone(cluster, machine, migration, "WriteError")

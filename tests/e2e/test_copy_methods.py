@@ -1,33 +1,42 @@
 """The storage makes the copy, or somebody else does; nothing is lost, and nothing is left.
 
-The classes ``csi`` and ``csi-second`` are of the driver in tests/storage/csi. Tests that want it
-to fail make a class with parameters of it (``driver/parameters.go``).
+Tests that want the driver to fail make a class with parameters of the one in tests/storage/csi
+(``driver/parameters.go``).
 """
 
 import contextlib
-import json
 
 import pytest
 
 from guest import manifest
-from harness import external, leftovers
+from harness import claims, external, leftovers
 from harness.kube import KubectlError, wait_for
 
 pytestmark = pytest.mark.e2e
 
-FIRST, SECOND = "csi", "csi-second"
-DRIVER = "csi.detour.dev"
+OURS = "csi.detour.dev"
 SIZE = "256Mi"
-MOVED = {"claimTemplate": {"storageClassName": SECOND}}
+MORE = 144 << 20
 
 
-@pytest.fixture(autouse=True)
-def driver(kube):
-    """The test driver's classes, or no test."""
-    have = {item["metadata"]["name"] for item in json.loads(kube.run(
-        "get", "storageclasses", "-o", "json"))["items"]}  # fmt: skip
-    if not {FIRST, SECOND} <= have:
-        pytest.skip(f"needs the storage classes {FIRST} and {SECOND} of tests/storage/csi")
+@pytest.fixture
+def there(csi):
+    """Of the class that disks are moved to."""
+    return {"claimTemplate": {"storageClassName": csi[1]}}
+
+
+@pytest.fixture
+def other_driver(cluster, kube, csi):
+    """A class of another driver."""
+    of = [
+        kube.get("storageclass", name, "default")["provisioner"]
+        for name in (csi[1], cluster.destination_class)
+    ]
+    if of[0] == of[1]:
+        pytest.skip(
+            f"needs a DESTINATION_CLASS of another driver than {of[0]}, as CSI_CLASSES are"
+        )
+    return cluster.destination_class
 
 
 @contextlib.contextmanager
@@ -45,7 +54,7 @@ def storage_class(name, **parameters):
         "apiVersion": "storage.k8s.io/v1",
         "kind": "StorageClass",
         "metadata": {"name": name},
-        "provisioner": DRIVER,
+        "provisioner": OURS,
         "volumeBindingMode": "WaitForFirstConsumer",
         "parameters": parameters,
     }
@@ -57,16 +66,16 @@ def snapshot_class(name, **parameters):
         "apiVersion": "snapshot.storage.k8s.io/v1",
         "kind": "VolumeSnapshotClass",
         "metadata": {"name": name, "annotations": default},
-        "driver": DRIVER,
+        "driver": OURS,
         "deletionPolicy": "Delete",
         "parameters": parameters,
     }
 
 
 @pytest.fixture
-def machine(machines):
+def machine(machines, csi):
     found = machines()
-    found.create(FIRST, SIZE)
+    found.create(csi[0], SIZE)
     found.wait_until_running()
     found.wait_for_writes()
     return found
@@ -101,9 +110,9 @@ def assert_moved(cluster, kube, machine, migration, claim):
 
 
 def test_a_snapshot_of_the_frozen_source_becomes_the_destination(
-    cluster, kube, machine, migrate, namespace
+    cluster, kube, machine, migrate, there, namespace
 ):
-    migration = migrate("moved", machine.name, MOVED, hold=True)
+    migration = migrate("moved", machine.name, there, hold=True)
     migration.wait_for_condition("Copied")
     machine.wait_for_writes()
     assert method(migration)["name"] == "VolumeSnapshot", method(migration)
@@ -115,29 +124,30 @@ def test_a_snapshot_of_the_frozen_source_becomes_the_destination(
     assert machine.instance_claim() == "moved"
 
 
-def test_what_the_page_cache_has_is_in_the_snapshot(cluster, kube, machines, migrate, namespace):
+def test_what_the_page_cache_has_is_in_the_snapshot(cluster, csi, kube, machines, migrate, there):
     """The storage does not see it: the image is flushed before it is called frozen."""
     machine = machines()
-    machine.create(FIRST, SIZE, disk={"disk": {"bus": "virtio"}, "cache": "writeback"})
+    machine.create(csi[0], SIZE, disk={"disk": {"bus": "virtio"}, "cache": "writeback"})
     machine.wait_until_running()
     machine.wait_for_writes()
-    migration = migrate("moved", machine.name, MOVED, copy={"method": "VolumeSnapshot"})
+    migration = migrate("moved", machine.name, there, copy={"method": "VolumeSnapshot"})
     assert_moved(cluster, kube, machine, migration, "moved")
 
 
 def test_a_clone_of_the_frozen_source_becomes_the_destination(
-    cluster, kube, machine, migrate, namespace
+    cluster, kube, machine, migrate, there, namespace
 ):
-    migration = migrate("moved", machine.name, MOVED, copy={"method": "CSIClone"})
+    migration = migrate("moved", machine.name, there, copy={"method": "CSIClone"})
     assert_moved(cluster, kube, machine, migration, "moved")
     assert source_of(kube, "moved", namespace) == "PersistentVolumeClaim"
     assert method(migration)["name"] == "CSIClone"
 
 
 def test_a_larger_claim_keeps_the_image_and_the_guest_goes_on(
-    cluster, kube, machine, migrate, namespace
+    csi, kube, machine, migrate, namespace
 ):
-    template = {"claimTemplate": {"storageClassName": SECOND, "size": "400Mi"}}
+    size = claims.capacity(kube, namespace, machine.source) + MORE
+    template = {"claimTemplate": {"storageClassName": csi[1], "size": str(size)}}
     migration = migrate("moved", machine.name, template, copy={"method": "VolumeSnapshot"})
     assert migration.wait_for_end()["status"] == "True", migration.story()
     machine.wait_for_writes()
@@ -146,12 +156,12 @@ def test_a_larger_claim_keeps_the_image_and_the_guest_goes_on(
     assert verdict.passed, verdict.text
 
 
-def test_a_device_is_copied_by_the_storage_too(cluster, kube, machines, migrate, namespace):
+def test_a_device_is_copied_by_the_storage_too(csi_block, machines, migrate, there):
     machine = machines()
-    machine.create(FIRST, SIZE, volume_mode="Block")
+    machine.create(csi_block[0], SIZE, volume_mode="Block")
     machine.wait_until_running()
     machine.wait_for_writes()
-    migration = migrate("moved", machine.name, MOVED, copy={"method": "VolumeSnapshot"})
+    migration = migrate("moved", machine.name, there, copy={"method": "VolumeSnapshot"})
     assert migration.wait_for_end()["status"] == "True", migration.story()
     machine.wait_for_writes()
     machine.stop()
@@ -159,9 +169,9 @@ def test_a_device_is_copied_by_the_storage_too(cluster, kube, machines, migrate,
     assert verdict.passed, verdict.text
 
 
-def test_a_stopped_machines_disk_is_copied_by_the_storage(machine, migrate):
+def test_a_stopped_machines_disk_is_copied_by_the_storage(machine, migrate, there):
     machine.stop()
-    migration = migrate("moved", machine.name, MOVED, copy={"method": "VolumeSnapshot"})
+    migration = migrate("moved", machine.name, there, copy={"method": "VolumeSnapshot"})
     assert migration.wait_for_end()["status"] == "True", migration.story()
     verdict = machine.verify("moved")
     assert verdict.passed, verdict.text
@@ -169,8 +179,8 @@ def test_a_stopped_machines_disk_is_copied_by_the_storage(machine, migrate):
     assert machine.instance_claim() == "moved"
 
 
-def test_a_cancel_leaves_neither_snapshot_nor_claim(kube, machine, migrate, namespace):
-    migration = migrate("moved", machine.name, MOVED, hold=True)
+def test_a_cancel_leaves_neither_snapshot_nor_claim(kube, machine, migrate, there, namespace):
+    migration = migrate("moved", machine.name, there, hold=True)
     migration.wait_for_condition("Copied")
     assert kube.get("pvc", "moved", namespace)
     machine.wait_for_writes()
@@ -186,11 +196,11 @@ def test_a_cancel_leaves_neither_snapshot_nor_claim(kube, machine, migrate, name
 
 
 def test_deleting_the_migration_leaves_neither_snapshot_nor_claim(
-    kube, machine, migrate, namespace
+    kube, machine, migrate, there, namespace
 ):
     """Two of them: one while it is copied, one while it waits."""
     for name, when in (("early", "SourceFrozen"), ("late", "Copied")):
-        migration = migrate(name, machine.name, MOVED, hold=True)
+        migration = migrate(name, machine.name, there, hold=True)
         migration.wait_for_condition(when)
         kube.delete("volumemigrations", name, namespace)
         assert kube.get("pvc", name, namespace) is None
@@ -199,6 +209,7 @@ def test_deleting_the_migration_leaves_neither_snapshot_nor_claim(
         assert machine.claim() == machine.source
 
 
+@pytest.mark.usefixtures("own_driver")
 def test_a_driver_that_refuses_fails_the_method_that_was_asked_for(
     kube, machine, migrate, namespace
 ):
@@ -215,6 +226,7 @@ def test_a_driver_that_refuses_fails_the_method_that_was_asked_for(
 
 
 @pytest.mark.alone
+@pytest.mark.usefixtures("own_driver")
 def test_auto_goes_on_until_a_method_works(cluster, kube, machine, migrate, namespace):
     """Snapshots fail and clones are refused: a Job copies in the end, to another claim."""
     name = f"{namespace}-refuses"
@@ -235,14 +247,14 @@ def test_auto_goes_on_until_a_method_works(cluster, kube, machine, migrate, name
 
 
 def test_another_driver_and_a_claim_that_is_there_are_copied_to_by_a_job(
-    cluster, kube, machine, migrate, namespace
+    csi, other_driver, cluster, kube, machine, migrate, namespace
 ):
-    template = {"claimTemplate": {"storageClassName": cluster.destination_class}}
+    template = {"claimTemplate": {"storageClassName": other_driver}}
     first = migrate("away", machine.name, template)
     assert first.wait_for_end()["status"] == "True", first.story()
     why = {item["name"]: item["reason"] for item in method(first)["refused"]}
     assert (method(first)["name"], why["VolumeSnapshot"]) == ("HostAssisted", "DriversDiffer")
-    kube.apply(manifest.claim("there", namespace, SECOND, SIZE))
+    kube.apply(manifest.claim("there", namespace, csi[1], SIZE))
     back = migrate("back", machine.name, {"claimName": "there"})
     assert back.wait_for_end()["status"] == "True", back.story()
     why = {item["name"]: item["reason"] for item in method(back)["refused"]}
@@ -253,8 +265,8 @@ def test_another_driver_and_a_claim_that_is_there_are_copied_to_by_a_job(
     assert verdict.passed, verdict.text
 
 
-def test_somebody_else_copies_and_says_so(cluster, kube, machine, migrate, namespace):
-    migration = migrate("moved", machine.name, MOVED, copy={"method": "External"})
+def test_somebody_else_copies_and_says_so(cluster, kube, machine, migrate, there, namespace):
+    migration = migrate("moved", machine.name, there, copy={"method": "External"})
     asked = external.published(migration)
     machine.wait_for_writes()
     external.copy(kube, namespace, asked)
@@ -266,16 +278,18 @@ def test_somebody_else_copies_and_says_so(cluster, kube, machine, migrate, names
     assert_moved(cluster, kube, machine, migration, "moved")
 
 
-def test_others_may_not_copy_the_frozen_source_themselves(kube, machine, migrate, namespace):
+def test_others_may_not_copy_the_frozen_source_themselves(
+    cluster, kube, machine, migrate, there, namespace
+):
     """The lock lets the operator's snapshot through, and nobody else's."""
-    migration = migrate("moved", machine.name, MOVED, hold=True)
+    migration = migrate("moved", machine.name, there, hold=True)
     migration.wait_for_condition("Copied")
     body = {
         "apiVersion": "snapshot.storage.k8s.io/v1",
         "kind": "VolumeSnapshot",
         "metadata": {"name": "mine", "namespace": namespace},
         "spec": {
-            "volumeSnapshotClassName": FIRST,
+            "volumeSnapshotClassName": cluster.provider.classes.snapshot_class,
             "source": {"persistentVolumeClaimName": machine.source},
         },
     }

@@ -1,7 +1,6 @@
 """A copy is as slow as it was asked to be, and compared with its source if that was asked for."""
 
 import datetime
-import json
 
 import pytest
 
@@ -78,13 +77,11 @@ def test_a_limit_is_obeyed(cluster, kube, machine, migrate):
     finish(cluster, kube, found, migration)
 
 
-def test_a_good_copy_of_the_storage_is_verified(cluster, kube, machine, migrate):
-    classes = json.loads(kube.run("get", "storageclasses", "-o", "json"))["items"]
-    if not {"csi", "csi-second"} <= {item["metadata"]["name"] for item in classes}:
-        pytest.skip("needs the storage classes of tests/storage/csi")
-    found = machine("csi")
+def test_a_good_copy_of_the_storage_is_verified(cluster, csi, kube, machine, migrate):
+    first, second = csi
+    found = machine(first)
     copy = {"method": "VolumeSnapshot", **CHECKSUM}
-    migration = migrate("m", found.name, to("csi-second"), copy=copy, hold=True)
+    migration = migrate("m", found.name, to(second), copy=copy, hold=True)
     migration.wait_for_condition("Copied")
     assert migration.object()["status"]["copyMethod"]["name"] == "VolumeSnapshot"
     assert_verified(migration)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness import leftovers
+from harness import claims, leftovers
 from harness.facts import Facts
 from harness.kube import wait_for
 from harness.plugging import DeviceRules, plug
@@ -19,7 +19,7 @@ STRANGER = "1:0"
 
 
 def machine_on(blocks, machines, node, storage_class, size=SIZE, **options):
-    """A VM that writes to a device of exactly that size."""
+    """A VM that writes to a device of that size, or of what the driver makes of it."""
     blocks.make(node, storage_class, size)
     machine = machines()
     machine.create(storage_class, str(size), volume_mode="Block", node=node, **options)
@@ -37,10 +37,11 @@ def assert_intact(machine, claim):
 def test_a_device_moves_onto_an_equal_one_and_on_to_a_larger_one(
     cluster, blocks, kube, machines, migrate, namespace
 ):
-    node, (first, second) = cluster.nodes[0], cluster.provider.classes.block
+    node, (first, second) = blocks.place(cluster.nodes[0]), blocks.classes
     machine = machine_on(blocks, machines, node, first)
+    size = claims.capacity(kube, namespace, machine.source)
     xml_before = cluster.domain_xml(machine)
-    blocks.fill(node, blocks.make(node, second, SIZE))
+    blocks.make_used(node, second, size)
 
     equal = migrate("equal", machine.name, {"claimTemplate": {"storageClassName": second}})
     assert equal.wait_for_end()["status"] == "True", equal.story()
@@ -50,27 +51,29 @@ def test_a_device_moves_onto_an_equal_one_and_on_to_a_larger_one(
     leftovers.assert_none(cluster, equal)
     machine.wait_for_writes()
 
-    larger_volume = blocks.make(node, first, SIZE + BEHIND)
-    blocks.fill(node, larger_volume)
-    template = {"storageClassName": first, "size": str(SIZE + BEHIND)}
+    larger_volume = blocks.make_used(node, first, size + BEHIND)
+    template = {"storageClassName": first, "size": str(size + BEHIND)}
     larger = migrate("larger", machine.name, {"claimTemplate": template})
     assert larger.wait_for_end()["status"] == "True", larger.story()
     machine.wait_for_writes()
     machine.stop()
     assert_intact(machine, "larger")
     assert not machine.verify("equal", block=True).passed, "the frozen source must look like loss"
-    tail = ["sh", "-c", f"tail -c {BEHIND} {blocks.devices[larger_volume]} | tr -d '\\0' | wc -c"]
-    assert cluster.provider.node_exec(node, tail).stdout.strip() == "0", "old data behind the disk"
+    behind = claims.capacity(kube, namespace, "larger") - size
+    assert behind >= BEHIND
+    tail = f"tail -c {behind} \"$1\" | tr -d '\\0' | wc -c"
+    others = blocks.read(larger_volume, "larger", machine, tail)
+    assert others.strip() == "0", "old data behind the disk"
     machine.start()
     assert machine.instance_claim() == "larger"
 
 
 @pytest.mark.e2e
 def test_a_cancel_brings_a_device_back(cluster, blocks, kube, machines, migrate, namespace):
-    node, (first, second) = cluster.nodes[-1], cluster.provider.classes.block
+    node, (first, second) = blocks.place(cluster.nodes[-1]), blocks.classes
     machine = machine_on(blocks, machines, node, first, launcher="sid")
     xml_before = cluster.domain_xml(machine)
-    blocks.make(node, second, SIZE)
+    blocks.make(node, second, claims.capacity(kube, namespace, machine.source))
     template = {"claimTemplate": {"storageClassName": second}}
     migration = migrate("m", machine.name, template, hold=True)
     migration.wait_for_condition("Copied")
@@ -86,23 +89,23 @@ def test_a_cancel_brings_a_device_back(cluster, blocks, kube, machines, migrate,
 
 @pytest.mark.e2e
 def test_a_device_moves_while_kubevirt_writes_the_device_rules_anew(
-    cluster, blocks, kube, machines, migrate, namespace
+    cluster, devices, kube, machines, migrate, namespace
 ):
     """A plugged device beside it has KubeVirt do so at each sync (KubeVirt facts 4 and D11)."""
     if not cluster.launchers:
         pytest.skip("with control groups of version 1 KubeVirt itself keeps the rules it finds")
-    node, (first, second) = cluster.nodes[-1], cluster.provider.classes.block
-    machine = machine_on(blocks, machines, node, first, SMALL)
+    node, (first, second) = cluster.nodes[-1], devices.classes
+    machine = machine_on(devices, machines, node, first, SMALL)
     facts, rules = Facts(kube, machine), DeviceRules(cluster, machine)
     source = rules.number("/dev/data")
-    blocks.make(node, first, PLUGGED)
+    devices.make(node, first, PLUGGED)
     facts.other_claim(first, str(PLUGGED), "plugged", "Block")
     plug(facts, "plugged")
     hot = rules.number("/var/run/kubevirt/hotplug-disks/hot")
     assert rules.blocks() == {source, hot}
     xml_before = cluster.domain_xml(machine)
 
-    blocks.make(node, second, SMALL)
+    devices.make(node, second, SMALL)
     template = {"claimTemplate": {"storageClassName": second}}
     migration = migrate("m", machine.name, template, hold=True)
     migration.wait_for_condition("Copied")
@@ -129,13 +132,14 @@ def test_a_device_moves_while_kubevirt_writes_the_device_rules_anew(
 def test_a_smaller_device_is_refused_with_both_sizes(
     cluster, blocks, kube, machines, migrate, namespace
 ):
-    node, (first, second) = cluster.nodes[0], cluster.provider.classes.block
+    node, (first, second) = blocks.place(cluster.nodes[0]), blocks.classes
     machine = machine_on(blocks, machines, node, first)
-    template = {"storageClassName": second, "size": str(SIZE - 512)}
+    size = claims.capacity(kube, namespace, machine.source)
+    template = {"storageClassName": second, "size": str(size - 512)}
     migration = migrate("m", machine.name, {"claimTemplate": template})
     refused = migration.wait_for_condition("Accepted", "False")
     assert refused["reason"] == "DestinationTooSmall"
-    assert str(SIZE) in refused["message"]
-    assert str(SIZE - 512) in refused["message"]
+    assert str(size) in refused["message"]
+    assert str(size - 512) in refused["message"]
     assert kube.get("pvc", "m", namespace) is None
     machine.wait_for_writes()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness import leftovers, slow_copy
+from harness import claims, leftovers, slow_copy
 from harness.kube import wait_for
 
 pytestmark = pytest.mark.e2e
@@ -116,16 +116,16 @@ def test_a_cancel_while_both_are_the_same_leaves_the_source(cluster, kube, machi
     assert_intact(found, found.source)
 
 
-def test_a_device_moves_onto_a_larger_one(cluster, blocks, kube, machines, migrate):
-    node, (first, second) = cluster.nodes[0], cluster.provider.classes.block
+def test_a_device_moves_onto_a_larger_one(cluster, blocks, kube, machines, migrate, namespace):
+    node, (first, second) = blocks.place(cluster.nodes[0]), blocks.classes
     blocks.make(node, first, DEVICE)
     found = machines()
     found.create(first, str(DEVICE), volume_mode="Block", node=node)
     found.wait_until_running()
     found.wait_for_writes()
     xml = cluster.domain_xml(found)
-    larger = DEVICE + 5 * MIB + 512
-    blocks.fill(node, blocks.make(node, second, larger))
+    larger = claims.capacity(kube, namespace, found.source) + 5 * MIB + 512
+    blocks.make_used(node, second, larger)
     template = {"storageClassName": second, "size": str(larger)}
     migration = copied_and_held(found, migrate, {"claimTemplate": template})
     let_go(kube, migration)

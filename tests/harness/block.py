@@ -1,4 +1,7 @@
-"""Block volumes of a node: devices that the provider makes, and PersistentVolumes over them."""
+"""Block volumes of a node: devices that the provider makes, and PersistentVolumes over them.
+
+`provisioned.ProvisionedVolumes` is the same for classes whose driver makes them.
+"""
 
 import contextlib
 import dataclasses
@@ -7,6 +10,7 @@ from functools import partial
 
 from harness.cluster import Target
 from harness.kube import wait_for
+from harness.machine import Machine
 
 CUT_OFF = """
 file=$(losetup --noheadings --raw --output BACK-FILE "$1")
@@ -30,6 +34,23 @@ chattr "$2" "$(losetup --noheadings --raw --output BACK-FILE "$1")"
 """Flag ``i``: the file under the device takes no write any more, open as it is, and the device
 answers with an I/O error; reading goes on (measured: ext4, Linux 6.18)."""
 
+FILL = """
+tr '\\0' '\\377' </dev/zero | dd of="$1" bs=1M 2>/dev/null || true
+sync
+"""
+CLEAR = """
+dd if=/dev/zero of="$1" bs=1M 2>/dev/null || true
+sync
+"""
+"""Until there is no room: that is how these end."""
+
+
+def classes_of(target: Target) -> tuple[str, str]:
+    """The cluster's classes for volumes of mode Block; it must have some."""
+    found = target.provider.classes.block
+    assert found is not None
+    return found
+
 
 @dataclasses.dataclass
 class BlockVolumes:
@@ -39,16 +60,34 @@ class BlockVolumes:
     prefix: str
     devices: dict[str, str] = dataclasses.field(default_factory=dict)
     """The path of each volume's device."""
+    nodes: dict[str, str] = dataclasses.field(default_factory=dict)
+    """The node that each volume is of."""
 
-    def make(self, node: str, storage_class: str, size: int, *, sector: int = 512) -> str:
+    @property
+    def classes(self) -> tuple[str, str]:
+        """Where disks are at first, and where they are moved to."""
+        return classes_of(self.target)
+
+    def place(self, node: str) -> str | None:
+        """The node on which a machine has to run whose volumes are made on that one."""
+        return node
+
+    def make(self, node: str | None, storage_class: str, size: int, *, sector: int = 512) -> str:
         """A volume of exactly that many bytes, for one claim of the class; its name.
+
+        Args:
+            node: what `place` said.
+            storage_class: one of `classes`.
+            size: in bytes.
+            sector: the size of its logical sectors in bytes.
 
         Raises:
             UnsupportedError: the provider makes no devices.
         """
+        assert node is not None
         name = f"{self.prefix}-{len(self.devices)}"
         device = self.target.provider.make_device(node, name, size, sector=sector)
-        self.devices[name] = device
+        self.devices[name], self.nodes[name] = device, node
         term = {"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}
         where = {"nodeSelectorTerms": [{"matchExpressions": [term]}]}
         self.target.kube.apply(
@@ -69,10 +108,33 @@ class BlockVolumes:
         )
         return name
 
-    def fill(self, node: str, name: str) -> None:
-        """Have a volume that nobody uses hold ones, as an earlier use would leave something."""
-        fill = f"tr '\\0' '\\377' </dev/zero | dd of={self.devices[name]} bs=1M 2>/dev/null; true"
-        self.target.provider.node_exec(node, ["sh", "-c", f"{fill}; sync"])
+    def make_used(self, node: str | None, storage_class: str, size: int) -> str:
+        """The same, full of ones, as an earlier use would leave something."""
+        name = self.make(node, storage_class, size)
+        self._on_node(name, FILL)
+        return name
+
+    def fill(self, volume: str, claim: str, machine: Machine) -> None:
+        """Have a volume that nobody uses hold ones; see `read`."""
+        self.read(volume, claim, machine, FILL)
+
+    def clear(self, volume: str, claim: str, machine: Machine) -> None:
+        """Have a volume that nobody uses hold zeroes: it is made of them."""
+
+    def read(self, volume: str, claim: str, machine: Machine, script: str) -> str:
+        """What a script printed that is given the path of a device that nobody uses.
+
+        Args:
+            volume: what `make` said.
+            claim: the claim that has the volume, or that will.
+            machine: whose disk it was or is to be.
+            script: for a shell.
+        """
+        return self._on_node(volume, script)
+
+    def _on_node(self, volume: str, script: str) -> str:
+        command = ["sh", "-euc", script, "sh", self.devices[volume]]
+        return self.target.provider.node_exec(self.nodes[volume], command).stdout
 
     @contextlib.contextmanager
     def cut_off(self, node: str, name: str, size: int) -> Iterator[None]:

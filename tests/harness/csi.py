@@ -10,8 +10,6 @@ from harness.kube import Object
 
 IMAGE = "detour-csi"
 NAMESPACE = "detour-csi"
-SNAPSHOT_CLASS = "csi"
-"""The VolumeSnapshotClass of the driver that both of the provider's `csi` classes have."""
 
 MANIFESTS = paths.REPOSITORY / "tests" / "storage" / "csi" / "manifests"
 CRD_MODULE = "github.com/kubernetes-csi/external-snapshotter/client/v8"

@@ -83,7 +83,7 @@ def main() -> int:
         run([sys.executable, "-m", "kubevirt", *words], timeout=600)
     elif target.provider.name == "local":
         upstream.install(target)
-    if target.provider.classes.csi:
+    if target.provider.classes.csi and target.provider.classes.ours:
         csi.install(target)
     detour(target)
     return 0

@@ -28,6 +28,8 @@ class LocalProvider:
         "shared",
         ("block", "block-second"),
         ("csi", "csi-second"),
+        "csi",
+        ours=True,
     )
 
     def create(self) -> None:

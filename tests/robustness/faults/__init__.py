@@ -100,7 +100,7 @@ def abilities(target: Target) -> frozenset[str]:
         # The clock of any other provider's nodes is this machine's.
         found |= {CLOCK} if provider.name == "existing" else set()
     found |= {POWER} if power else set()
-    found |= {VOLUMES} if provider.classes.csi else set()
+    found |= {VOLUMES} if provider.classes.csi and provider.classes.ours else set()
     return frozenset(found)
 
 

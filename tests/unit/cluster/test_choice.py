@@ -2,9 +2,11 @@
 
 import pytest
 
-from cluster import choice
+from cluster import choice, existing
 from cluster.existing import ExistingProvider, takes_pods
+from cluster.given import Had
 from cluster.kind import releases
+from cluster.kubectl import Kubectl
 from cluster.provider import StorageClasses, UnsupportedError
 
 EXISTING = {
@@ -50,6 +52,18 @@ def test_an_existing_cluster_is_described_by_variables():
 def test_an_existing_cluster_needs_all_of_them(variable):
     with pytest.raises(LookupError, match=f"needs the variables {variable}$"):
         choice.provider({**EXISTING, variable: ""})
+
+
+def test_an_existing_cluster_without_a_class_is_refused(monkeypatch):
+    provider = ExistingProvider({**EXISTING, "BLOCK_CLASSES": "raw"})
+    monkeypatch.setattr(existing.tools, "ensure", lambda *_: None)
+    monkeypatch.setattr(Kubectl, "answers", lambda _: True)
+    had = Had({"slow": "a", "raw": "a"}, None)
+    monkeypatch.setattr(Kubectl, "classes", lambda _: had)
+    with pytest.raises(LookupError, match=r"^DESTINATION_CLASS names 'fast', but .*: raw, slow$"):
+        provider.create()
+    had.provisioners["fast"] = "b"
+    provider.create()
 
 
 def test_power_needs_a_variable():

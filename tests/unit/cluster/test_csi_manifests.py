@@ -45,7 +45,7 @@ def test_the_classes_that_the_provider_names_are_of_this_driver():
     for item in classes.values():
         assert item["provisioner"] == DRIVER
         assert item["volumeBindingMode"] == "WaitForFirstConsumer", "volumes are a node's own"
-    assert of_kind("VolumeSnapshotClass")[csi.SNAPSHOT_CLASS]["driver"] == DRIVER
+    assert of_kind("VolumeSnapshotClass")[LocalProvider.classes.snapshot_class]["driver"] == DRIVER
     assert set(of_kind("CSIDriver")) == {DRIVER}
 
 
