@@ -20,6 +20,7 @@ STRANGER = "1:0"
 
 def machine_on(blocks, machines, node, storage_class, size=SIZE, **options):
     """A VM that writes to a device of that size, or of what the driver makes of it."""
+    size = blocks.whole(size)
     blocks.make(node, storage_class, size)
     machine = machines()
     machine.create(storage_class, str(size), volume_mode="Block", node=node, **options)
@@ -51,8 +52,9 @@ def test_a_device_moves_onto_an_equal_one_and_on_to_a_larger_one(
     leftovers.assert_none(cluster, equal)
     machine.wait_for_writes()
 
-    larger_volume = blocks.make_used(node, first, size + BEHIND)
-    template = {"storageClassName": first, "size": str(size + BEHIND)}
+    more = blocks.whole(size + BEHIND)
+    larger_volume = blocks.make_used(node, first, more)
+    template = {"storageClassName": first, "size": str(more)}
     larger = migrate("larger", machine.name, {"claimTemplate": template})
     assert larger.wait_for_end()["status"] == "True", larger.story()
     machine.wait_for_writes()

@@ -118,13 +118,14 @@ def test_a_cancel_while_both_are_the_same_leaves_the_source(cluster, kube, machi
 
 def test_a_device_moves_onto_a_larger_one(cluster, blocks, kube, machines, migrate, namespace):
     node, (first, second) = blocks.place(cluster.nodes[0]), blocks.classes
-    blocks.make(node, first, DEVICE)
+    size = blocks.whole(DEVICE)
+    blocks.make(node, first, size)
     found = machines()
-    found.create(first, str(DEVICE), volume_mode="Block", node=node)
+    found.create(first, str(size), volume_mode="Block", node=node)
     found.wait_until_running()
     found.wait_for_writes()
     xml = cluster.domain_xml(found)
-    larger = claims.capacity(kube, namespace, found.source) + 5 * MIB + 512
+    larger = blocks.whole(claims.capacity(kube, namespace, found.source) + 5 * MIB + 512)
     blocks.make_used(node, second, larger)
     template = {"storageClassName": second, "size": str(larger)}
     migration = copied_and_held(found, migrate, {"claimTemplate": template})

@@ -72,6 +72,10 @@ class BlockVolumes:
         """The node on which a machine has to run whose volumes are made on that one."""
         return node
 
+    def whole(self, size: int) -> int:
+        """The bytes to ask for where at least so many are wanted: just those."""
+        return size
+
     def make(self, node: str | None, storage_class: str, size: int, *, sector: int = 512) -> str:
         """A volume of exactly that many bytes, for one claim of the class; its name.
 

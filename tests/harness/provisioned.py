@@ -7,6 +7,8 @@ from harness.block import CLEAR, FILL, classes_of
 from harness.cluster import Target
 from harness.machine import Machine
 
+MIB = 1 << 20
+
 
 @dataclasses.dataclass
 class ProvisionedVolumes:
@@ -25,6 +27,13 @@ class ProvisionedVolumes:
     def place(self, node: str) -> str | None:
         """None: where its volumes are is the driver's choice."""
         return None
+
+    def whole(self, size: int) -> int:
+        """The bytes to ask for where at least so many are wanted: whole MiB.
+
+        Drivers round to them, and not all of them up (csi-driver-host-path: down).
+        """
+        return -(-size // MIB) * MIB
 
     def make(self, node: str | None, storage_class: str, size: int) -> str:
         """Nothing: the claim has the volume made."""

@@ -61,6 +61,13 @@ def test_devices_are_read_on_the_node_that_has_them(cluster):
     assert cluster.on_nodes == [("n2", "/dev/e2e-1-512", "look")]
 
 
+def test_only_a_driver_is_asked_for_whole_mebibytes(cluster):
+    odd = (128 << 20) + 512
+    assert BlockVolumes(cluster, "e2e").whole(odd) == odd
+    driver = ProvisionedVolumes(cluster)
+    assert (driver.whole(odd), driver.whole(128 << 20)) == (129 << 20, 128 << 20)
+
+
 def test_devices_that_were_used_are_full_and_others_are_not(cluster):
     volumes = BlockVolumes(cluster, "e2e")
     volumes.clear(volumes.make("n1", "raw", 512), "there", machine("n1"))
