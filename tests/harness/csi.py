@@ -4,7 +4,7 @@ import hashlib
 
 import yaml
 
-from cluster import images, paths, tools
+from cluster import images, paths, snapshots
 from harness.cluster import Target
 from harness.kube import Object
 
@@ -12,7 +12,6 @@ IMAGE = "detour-csi"
 NAMESPACE = "detour-csi"
 
 MANIFESTS = paths.REPOSITORY / "tests" / "storage" / "csi" / "manifests"
-CRD_MODULE = "github.com/kubernetes-csi/external-snapshotter/client/v8"
 
 
 def install(target: Target) -> None:
@@ -34,11 +33,7 @@ def install(target: Target) -> None:
 
 def crds() -> list[Object]:
     """The custom resources of snapshots, as their module has them."""
-    files = tools.source(CRD_MODULE, "csi") / "config" / "crd"
-    return [
-        yaml.safe_load(file.read_text())
-        for file in sorted(files.glob("snapshot.storage.k8s.io_*.yaml"))
-    ]
+    return [yaml.safe_load(file.read_text()) for file in snapshots.definitions()]
 
 
 def manifests(revision: str) -> list[Object]:

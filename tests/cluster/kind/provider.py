@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cluster import images, paths, tools
-from cluster.kind import releases
+from cluster.kind import hostpath, releases
 from cluster.kubectl import Kubectl
 from cluster.process import CommandError, locked, run, wait_until
 from cluster.provider import StorageClasses, UnsupportedError
@@ -21,7 +21,14 @@ class KindProvider:
     """Makes and takes away the kind cluster; see `provider.Provider` for its methods."""
 
     name = "kind"
-    classes = StorageClasses("local-path", "local-path-second", "shared")
+    classes = StorageClasses(
+        "local-path",
+        "local-path-second",
+        "shared",
+        hostpath.CLASSES,
+        hostpath.CLASSES,
+        hostpath.SNAPSHOT_CLASS,
+    )
 
     def create(self) -> None:
         """Makes the cluster with storage classes and KubeVirt; what is there already is kept."""
@@ -50,6 +57,7 @@ class KindProvider:
         # Only one class may be the default, and kind brings one of its own.
         annotation = "storageclass.kubernetes.io/is-default-class=false"
         self._kubectl("annotate", "--overwrite", "storageclass", "standard", annotation)
+        hostpath.install(self._kubectl)
 
     def _kubevirt(self) -> None:
         """Installs KubeVirt's release and waits until it is Available."""

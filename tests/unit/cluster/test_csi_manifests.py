@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from cluster import image_specs, tools
+from cluster import image_specs, snapshots, tools
 from cluster.local.provider import LocalProvider
 from harness import csi
 
@@ -97,8 +97,4 @@ def test_each_account_is_bound_to_its_role():
 
 @pytest.mark.thorough
 def test_the_custom_resources_are_those_of_snapshots():
-    names = {item["metadata"]["name"] for item in csi.crds()}
-    assert names == {
-        f"{plural}.snapshot.storage.k8s.io"
-        for plural in ("volumesnapshots", "volumesnapshotclasses", "volumesnapshotcontents")
-    }
+    assert [item["metadata"]["name"] for item in csi.crds()] == list(snapshots.NAMES)

@@ -75,9 +75,13 @@ def test_nothing_is_skipped_on_the_local_cluster(skipped):
 
 
 @pytest.mark.thorough
-def test_what_can_be_had_fail_is_ours_alone(skipped):
-    both = {"BLOCK_CLASSES": "raw raw-too"}
-    found = skipped({**PLAIN, **both, **CSI})
+@pytest.mark.parametrize(
+    "environment",
+    [{"PROVIDER": "kind"}, {**PLAIN, **CSI, "BLOCK_CLASSES": "raw raw-too"}],
+    ids=["kind", "existing"],
+)
+def test_what_fails_on_demand_is_on_the_local_cluster_alone(skipped, environment):
+    found = skipped(environment)
     assert found == {"devices": DEVICES, "driver": OWN_DRIVER}
 
 
