@@ -17,6 +17,7 @@ Seen = Callable[[Object, str], list[str]]
 COMPONENT = "detour.dev/component"
 OWNERS = ("detour.dev/migration", "detour.dev/switch")
 APPLIED, SUCCEEDED, FAILED = "applied", "Succeeded", "Failed"
+GO_ON, MERGE_SEEN = "hold: false", "merge seen"
 STAGES = ("Accepted", "Locked", "SourceFrozen", "Copied", "SourceReleased", "HandedOver")
 
 
@@ -27,7 +28,8 @@ def of_migration(item: Object, move: str) -> list[str]:
     conditions = item.get("status", {}).get("conditions", [])
     status = {condition["type"]: condition["status"] for condition in conditions}
     ended = {"True": [SUCCEEDED], "False": [FAILED]}.get(status.get("Succeeded", ""), [])
-    return [APPLIED, *(stage for stage in STAGES if status.get(stage) == "True"), *ended]
+    begun = [APPLIED, *([GO_ON] if item.get("spec", {}).get("hold") is False else [])]
+    return [*begun, *(stage for stage in STAGES if status.get(stage) == "True"), *ended]
 
 
 def of_switch(item: Object, move: str) -> list[str]:
@@ -35,10 +37,11 @@ def of_switch(item: Object, move: str) -> list[str]:
     if item["metadata"]["name"] != move:
         return []
     status = item.get("status", {})
-    asked, reached = status.get("compute", {}).get("order"), status.get("node", {}).get("reached")
-    return [
-        f"{word} {order}" for word, order in (("ordered", asked), ("reached", reached)) if order
-    ]
+    node = status.get("node", {})
+    asked, reached = status.get("compute", {}).get("order"), node.get("reached")
+    found = [f"ordered {asked}"] if asked else []
+    found += [MERGE_SEEN] if node.get("merge") else []
+    return [*found, *([f"reached {reached}"] if reached else [])]
 
 
 def of_job(item: Object, move: str) -> list[str]:

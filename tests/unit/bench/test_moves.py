@@ -58,6 +58,12 @@ def test_the_steps_are_all_of_the_time_and_none_beyond():
     assert steps.table(found)[2] == "| Accepted | 0.30 | Detour |"
 
 
+def test_what_is_done_before_the_first_merged_bytes_is_no_merge():
+    found = move(moments={**MOMENTS, "merge seen": 116.8}).steps
+    assert steps.seconds(found, Whose.MERGE) == pytest.approx(TAKEN[Whose.MERGE] - 0.7)
+    assert steps.seconds(found, Whose.DETOUR) == pytest.approx(TAKEN[Whose.DETOUR] + 0.7)
+
+
 def test_a_look_at_what_the_storage_made_copies_nothing():
     found = move("VolumeSnapshot")
     assert not found.copied_by_us
