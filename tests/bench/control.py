@@ -3,23 +3,25 @@
 import time
 
 from bench import memory
+from bench.control_figures import QUIET_SECONDS, Held, records
 from bench.guests import fresh_namespace, words
-from bench.latency import longest_ms, utc
-from bench.record import Part, Record
+from bench.moving import WATCHES_SECONDS, NotMovedError
+from bench.record import Part
+from bench.watching import FAILED, SUCCEEDED, Watch
 from guest import manifest as guest_manifest
-from guest.log import Boots
-from guest.operations import WRITES, ZERO
 from harness import cluster
+from harness.cluster import Target
 from harness.kube import Kube, wait_for
 from harness.machine import Machine
-from harness.migration import Migration, Timeline, manifest
+from harness.migration import Migration, manifest
 
 NAMESPACE = "detour-bench"
+MOVE = "move"
 SIZE = "1Gi"
-QUIET_SECONDS = 30
 HELD_SECONDS = 30
-MIB = 2**20
-SECTOR = 512
+REPORTED_SECONDS = 3
+"""Within them the node agent's last counters are on the API, and seen by the watches."""
+PROCESSES = {"operator": "detour_operator", "node-agent": "detour_agent"}
 
 
 def pod_start(kube: Kube, storage_class: str) -> float:
@@ -33,105 +35,72 @@ def pod_start(kube: Kube, storage_class: str) -> float:
     return took
 
 
-def written(boots: Boots, start: float, end: float) -> int:
-    """Bytes that the guest wrote or zeroed between two moments of our clock."""
-    boot = boots.last
-    if boot is None or boot.header is None:
-        raise LookupError("the guest's log has no header")
-    inside = [
-        ack.operation
-        for ack in boot.acknowledgements
-        if ack.arrived and utc(start) <= ack.arrived <= utc(end)
-    ]
-    operations = (boot.header.work.operation(n) for n in range(inside[0], inside[-1] + 1))
-    return sum(o.sectors * SECTOR for o in operations if o.kind in (*WRITES, ZERO))
-
-
 def measure() -> Part:
     """Move one disk under load."""
     target = cluster.current()
-    kube = target.kube
-    fresh_namespace(kube, NAMESPACE)
-    plain = pod_start(kube, target.destination_class)
-    idle = {
-        part: memory.resident(target, part, module)
-        for part, module in (("operator", "detour_operator"), ("node-agent", "detour_agent"))
-    }
-    vm = Machine(kube, NAMESPACE, "bench")
+    fresh_namespace(target.kube, NAMESPACE)
+    plain = pod_start(target.kube, target.destination_class)
+    idle = _memory(target)
+    vm = Machine(target.kube, NAMESPACE, "bench")
     vm.create(target.source_class, SIZE, fill_percent=50, pause_us=5000)
     vm.wait_until_running()
     vm.wait_for_writes(500, seconds=600)
-    time.sleep(QUIET_SECONDS)
-
-    destination = {"claimTemplate": {"storageClassName": target.destination_class}}
-    kube.apply(manifest("move", NAMESPACE, "bench", destination, hold=True))
-    migration, timeline = Migration(kube, "move", NAMESPACE), Timeline()
-    _follow(migration, timeline, "Copied")
-    time.sleep(HELD_SECONDS)
-    busy = {
-        "operator": memory.resident(target, "operator", "detour_operator"),
-        "node-agent": memory.resident(target, "node-agent", "detour_agent"),
-    }
-    overlay = migration.switch()["status"]["node"]["overlay"]["bytes"]
-    looked = time.time()
-    kube.patch("volumemigrations", "move", NAMESPACE, {"spec": {"hold": False}})
-    released = time.time()
-    _follow(migration, timeline, "Succeeded")
-    time.sleep(3)
-    node = migration.switch()["status"]["node"]
+    held = _move(target, vm, plain, idle)
     vm.stop()
-    verdict = vm.verify("move")
+    verdict = vm.verify(MOVE)
     vm.log.stop()
-    boots, at = vm.log.boots(), timeline.reached
-    diverted = written(boots, at["SourceFrozen"], looked)
-    merged = written(boots, at["SourceFrozen"], at["SourceReleased"])
-    quiet = longest_ms(boots, timeline.started - QUIET_SECONDS + 2, timeline.started - 1)
-    around_start = longest_ms(boots, at["Locked"], at["SourceFrozen"] + 1)
-    around_pivot = longest_ms(boots, released, at["SourceReleased"] + 1)
-    to_frozen = at["SourceFrozen"] - timeline.started
-    records = [
-        Record("operator, idle", idle["operator"] / MIB, "MiB", 128, "resident size"),
-        Record("operator, during a move", busy["operator"] / MIB, "MiB", 160, "resident size"),
-        Record("node agent, idle", idle["node-agent"] / MIB, "MiB", 64, "resident size"),
-        Record("node agent, during a move", busy["node-agent"] / MIB, "MiB", 96, "resident size"),
-        Record(
-            "apply to frozen", to_frozen / plain, "x", 4,
-            f"{to_frozen:.1f} s over the start of a plain pod with a fresh claim ({plain:.1f} s); "
-            "a move starts one such pod before it freezes",
-        ),
-        Record(
-            "go on to released", (at["SourceReleased"] - released) / plain, "x", 2,
-            f"{at['SourceReleased'] - released:.1f} s from hold: false until the hypervisor has "
-            "closed the source, over the same pod's start; the merge is in it",
-        ),
-        Record(
-            "overlay growth per byte written", overlay / diverted, "x", 1.3,
-            f"{overlay:,} bytes of overlay after {diverted:,} bytes of random writes and zeroes "
-            "by the guest; overwriting a block twice lowers it",
-        ),
-        Record(
-            "bytes merged per byte written", node["merge"]["bytesDone"] / merged, "x", 1.3,
-            f"{node['merge']['bytesDone']:,} bytes merged after {merged:,} written",
-        ),
-        Record(
-            "longest write around the start", around_start / quiet, "x", 10,
-            f"{around_start:.0f} ms over {quiet:.0f} ms in {QUIET_SECONDS} s without a move",
-        ),
-        Record(
-            "longest write around the pivot", around_pivot / quiet, "x", 10,
-            f"{around_pivot:.0f} ms over {quiet:.0f} ms in {QUIET_SECONDS} s without a move",
-        ),
-    ]  # fmt: skip
     conditions = [
         f"one VM with a disk of {SIZE}, half of it filled, whose guest writes at a steady pace, "
         f"held for {HELD_SECONDS} s after the copy; verdict of the verifier: {words(verdict)}",
     ]
-    return Part(records, conditions, passed=verdict.passed)
+    return Part(records(held, vm.log.boots()), conditions, passed=verdict.passed)
 
 
-def _follow(migration: Migration, timeline: Timeline, until: str) -> None:
-    def reached() -> bool:
-        timeline.look(migration.object())
-        return until in timeline.reached
+def _move(target: Target, vm: Machine, plain: float, idle: dict[str, float]) -> Held:
+    """Move the disk, held after its copy; all that is seen of it by the API and our clock."""
+    kube, migration = target.kube, Migration(target.kube, MOVE, NAMESPACE)
+    destination = {"claimTemplate": {"storageClassName": target.destination_class}}
+    with Watch(kube, NAMESPACE, MOVE) as watch:
+        time.sleep(WATCHES_SECONDS + QUIET_SECONDS)
+        began = time.time()
+        kube.apply(manifest(MOVE, NAMESPACE, vm.name, destination, hold=True))
+        _follow(migration, watch, "Copied")
+        time.sleep(HELD_SECONDS)
+        busy = _memory(target)
+        overlay = migration.switch()["status"]["node"]["overlay"]["bytes"]
+        looked = time.time()
+        kube.patch("volumemigrations", MOVE, NAMESPACE, {"spec": {"hold": False}})
+        _follow(migration, watch, SUCCEEDED)
+        time.sleep(REPORTED_SECONDS)
+    merged = migration.switch()["status"]["node"]["merge"]["bytesDone"]
+    return Held(
+        plain=plain,
+        idle=idle,
+        busy=busy,
+        began=began,
+        looked=looked,
+        overlay=overlay,
+        merged=merged,
+        moments=dict(watch.moments),
+    )
 
-    wait_for(until, reached, seconds=600, every=0.1, seen=migration.story)
+
+def _memory(target: Target) -> dict[str, float]:
+    return {part: memory.resident(target, part, module) for part, module in PROCESSES.items()}
+
+
+def _follow(migration: Migration, watch: Watch, until: str) -> None:
+    """Wait until the watch has seen it.
+
+    Raises:
+        NotMovedError: the move has failed before.
+    """
+    wait_for(
+        until,
+        lambda: until in watch.moments or FAILED in watch.moments,
+        seconds=600,
+        every=0.1,
+        seen=migration.story,
+    )
+    if until not in watch.moments:
+        raise NotMovedError(migration.condition(SUCCEEDED).get("message", "it was not moved"))
