@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from detour_agent.adapters.processes import has_destination, start_time
+from detour_agent.adapters.numbers import start_time
+from detour_agent.adapters.processes import has_destination
 from detour_agent.domain.ports import Process
 from detour_crds.names import (
     HOLDER_DESTINATION_DEVICE,

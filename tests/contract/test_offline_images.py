@@ -11,8 +11,8 @@ import pytest
 
 from contract.conftest import loop_device
 from detour_agent.adapters.images import OverlayFiles, create_command
+from detour_agent.adapters.numbers import start_time
 from detour_agent.adapters.offline_images import OfflineImages
-from detour_agent.adapters.processes import start_time
 from detour_agent.domain.ports import ImageFile, OfflineMerge, OverlayImage, Process
 from detour_agent.errors import StepFailed, Unreachable
 from detour_crds.attachment_switch import Identity

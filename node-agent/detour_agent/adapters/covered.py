@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detour_agent.adapters.inside import within
-from detour_agent.adapters.processes import start_time
+from detour_agent.adapters.numbers import start_time
 from detour_agent.domain.ports import Process
 
 ESCAPES = {r"\040": " ", r"\011": "\t", r"\012": "\n", r"\134": "\\"}

@@ -1,27 +1,23 @@
-"""Which image something is, from ``stat``; the one place where an inode's number is read.
-
-An inode has 64 bits and some file systems use them all. A device number has 32: Linux' ``dev_t``.
-"""
+"""Which image something is, as the CRDs have it."""
 
 import os
-import stat
 
-from detour_agent.domain.int64 import signed
+from detour_agent.adapters import numbers
+from detour_agent.adapters.numbers import Plain
 from detour_crds.attachment_switch import Identity
 
 
 def identity_of(found: os.stat_result) -> Identity | None:
-    """Which image it is: a block device's node says nothing, its device number all."""
-    if stat.S_ISBLK(found.st_mode):
-        return Identity(device=found.st_rdev)
-    return of_file(found) if stat.S_ISREG(found.st_mode) else None
+    """Which image it is; None if it is none."""
+    image = numbers.of_image(found)
+    return None if image is None else Identity(**image)
 
 
 def of_file(found: os.stat_result) -> Identity:
     """The file itself, whatever it is: a folder, or the node of a device."""
-    return Identity(device=found.st_dev, inode=signed(found.st_ino))
+    return Identity(**numbers.of_file(found))
 
 
-def plain(identity: Identity) -> dict[str, int | None]:
+def plain(identity: Identity) -> Plain:
     """An identity in a request to the child, and in what the child compares with it."""
     return {"device": identity.device, "inode": identity.inode}

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from detour_agent.adapters.processes import start_time
+from detour_agent.adapters.numbers import start_time
 from detour_agent.domain.ports import Process
 from detour_agent.errors import Unreachable
 from detour_agent.privileged.paths import FOLDER, folder_in

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from detour_agent.adapters.libvirt_domain import LibvirtDomain
-from detour_agent.adapters.processes import start_time
+from detour_agent.adapters.numbers import start_time
 from detour_agent.domain.ports import BlockDomain, Process
 from detour_agent.errors import Unreachable
 from detour_agent.privileged.paths import STRICT, folder_in

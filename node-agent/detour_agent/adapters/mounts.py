@@ -14,8 +14,8 @@ from typing import Any
 from detour_agent.adapters.identities import identity_of, of_file, plain
 from detour_agent.adapters.images import OverlayFiles
 from detour_agent.adapters.inside import NOBODY, within
+from detour_agent.adapters.numbers import start_time
 from detour_agent.adapters.process import run
-from detour_agent.adapters.processes import start_time
 from detour_agent.domain.ports import ImageFile, Process, Volume
 from detour_agent.errors import StepFailed, Unreachable
 from detour_agent.privileged.paths import FOLDER, folder_in, image_in

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from detour_agent.adapters.cgroups import belongs_to_pod, is_guest
 from detour_agent.adapters.identities import identity_of
+from detour_agent.adapters.numbers import start_time, status_fields
 from detour_agent.domain.chain import OpenFile
 from detour_agent.domain.ports import Process
 from detour_agent.errors import Unreachable
@@ -17,8 +18,6 @@ from detour_crds.names import (
     HOLDER_OVERLAY_PATH,
 )
 
-START_TIME_FIELD = 19
-"""Field 22 of ``/proc/<pid>/stat``, counted from after the command (proc(5))."""
 VANISHED = (FileNotFoundError, ProcessLookupError)
 
 
@@ -121,20 +120,10 @@ class NodeProcesses:
         raise Unreachable("GuestEnding", f"process {folder.name} is a QEMU that is ending")
 
 
-def start_time(folder: Path) -> int:
-    """When a process started, in clock ticks since the boot."""
-    return int(_fields(folder)[START_TIME_FIELD])
-
-
-def _fields(folder: Path) -> list[str]:
-    text = (folder / "stat").read_text()
-    return text[text.rindex(")") + 2 :].split()
-
-
 def _is_zombie(folder: Path) -> bool:
     """Ended as a whole: a dead main thread may have living siblings."""
     alone = len(os.listdir(folder / "task")) <= 1
-    return _fields(folder)[0] in ("Z", "X") and alone
+    return status_fields(folder)[0] in ("Z", "X") and alone
 
 
 def has_destination(folder: Path) -> bool:

@@ -2,7 +2,7 @@
 
 import os
 
-from detour_agent.adapters.identities import identity_of, of_file, plain
+from detour_agent.adapters.numbers import Plain, of_file, of_image
 from detour_agent.privileged import namespaces, paths
 from detour_agent.privileged.errors import NotSoError
 from detour_agent.privileged.namespaces import Request, Spaces
@@ -33,12 +33,12 @@ def flush(request: Request, spaces: Spaces) -> str:
     return "done"
 
 
-def _opened(folder: int, name: str, own: int, expected: dict[str, int | None]) -> int | None:
+def _opened(folder: int, name: str, own: int, expected: Plain) -> int | None:
     return paths.open_seen(
         folder, name, os.O_RDONLY, own, lambda found: identity(found) == expected
     )
 
 
-def identity(found: os.stat_result) -> dict[str, int | None]:
+def identity(found: os.stat_result) -> Plain:
     """An image as a request names it; what is none has a name, too, that nobody expects."""
-    return plain(identity_of(found) or of_file(found))
+    return of_image(found) or of_file(found)

@@ -3,7 +3,7 @@
 import contextlib
 import os
 
-from detour_agent.adapters.identities import of_file, plain
+from detour_agent.adapters.numbers import Plain, of_file
 from detour_agent.privileged import namespaces, paths, syscalls
 from detour_agent.privileged.errors import verify
 from detour_agent.privileged.namespaces import Request, Spaces
@@ -11,7 +11,6 @@ from detour_crds.names import HOLDER_DESTINATION_PATH, IMAGE_NAME
 
 PRIVATE = "/var/run/kubevirt-private"
 DISKS = f"{PRIVATE}/vmi-disks"
-Plain = dict[str, int | None]
 
 
 def expose_overlay(request: Request, spaces: Spaces) -> str:
@@ -103,7 +102,7 @@ def _through(root: int, path: str) -> os.stat_result:
 
 def identity(found: os.stat_result) -> Plain:
     """A folder or an image, as a request names it."""
-    return plain(of_file(found))
+    return of_file(found)
 
 
 def _image(folder: int) -> Plain | None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from detour_agent.adapters.processes import start_time
+from detour_agent.adapters.numbers import start_time
 from detour_agent.privileged.syscalls import enter_control_group_namespace, enter_mount_namespace
 
 Request = Mapping[str, Any]

@@ -14,8 +14,8 @@ from detour_agent.adapters.domain_xml import MOST_CHARACTERS, read_disk
 from detour_agent.adapters.images import OverlayFiles
 from detour_agent.adapters.monitor import read_monitor
 from detour_agent.adapters.mounts import NodeMounts
+from detour_agent.adapters.numbers import start_time
 from detour_agent.adapters.process import FILES, lines, run
-from detour_agent.adapters.processes import start_time
 from detour_agent.domain.ports import Process
 from detour_agent.errors import Unreachable
 from detour_agent.privileged import child

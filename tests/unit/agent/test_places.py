@@ -12,8 +12,8 @@ import pytest
 from detour_agent.adapters import folders
 from detour_agent.adapters.images import OverlayFiles
 from detour_agent.adapters.journal_files import JournalFiles
+from detour_agent.adapters.numbers import start_time
 from detour_agent.adapters.places import Places
-from detour_agent.adapters.processes import start_time
 from detour_agent.domain import budget
 from detour_agent.domain.budget import GIB, Room
 from detour_agent.domain.journal import Record

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from detour_agent.adapters.cgroups import belongs_to_pod, is_guest
+from detour_agent.adapters.numbers import start_time
 from detour_agent.adapters.process import lines, run
-from detour_agent.adapters.processes import NodeProcesses, start_time
+from detour_agent.adapters.processes import NodeProcesses
 from detour_agent.adapters.serial_calls import SerialCalls
 from detour_agent.domain.ports import Process
 from detour_agent.errors import Unreachable
