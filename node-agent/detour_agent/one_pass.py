@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import logging
-from typing import Any, Protocol
+from typing import Protocol
 
 from detour_agent.domain.chain import JobInfo
 from detour_agent.domain.decisions import decide
@@ -19,7 +19,6 @@ from detour_agent.steps import inspect, tending
 from detour_agent.steps.carry_out import PASSIVE, carry_out
 from detour_agent.steps.context import Look, Memory, Pass, Switch, error_of
 from detour_crds.attachment_switch import Node, Order, Qemu, Stage, Stopped, Top
-from detour_crds.serialise import merge_patch, serialise
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +34,8 @@ ENDED_ROWS = frozenset({"L3", "L20", "C11", "D3", "D9", "M16"})
 class StatusWriter(Protocol):
     """Writes ``status.node`` of a switch."""
 
-    def patch_node(self, switch: Switch, patch: dict[str, Any]) -> dict[str, Any]:
-        """Send a merge patch; errors ``NotYet``, ``Unreachable``, ``StepFailed`` if refused."""
+    def patch_node(self, switch: Switch, node: Node) -> None:
+        """Send all of it; errors ``NotYet``, ``Unreachable``, ``StepFailed`` if refused."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -117,11 +116,10 @@ class Passes:
         """Send what is new; what could not be sent is sent by a later pass."""
         SWITCHES.tell(switch.uid, f"{switch.namespace}/{switch.name}", node)
         now = self.ports.clock.now()
-        patch = self.publisher.patch(switch.node, node, now)
-        if not patch:
+        if not self.publisher.is_due(switch.node, node, now):
             return switch
         try:
-            written = self._write(switch, node, patch)
+            written = self._write(switch, node)
         except StepFailed as error:
             return self._tell_refused(switch, error)
         if written is not switch:
@@ -133,19 +131,18 @@ class Passes:
         node = refusal(switch.node, switch.compute.token, error.message)
         if node is switch.node:
             return switch
-        patch = merge_patch(serialise(switch.node), serialise(node))
         with contextlib.suppress(StepFailed):
-            return self._write(switch, node, patch)
+            return self._write(switch, node)
         return switch
 
-    def _write(self, switch: Switch, node: Node, patch: dict[str, Any]) -> Switch:
+    def _write(self, switch: Switch, node: Node) -> Switch:
         """The switch with what was written, itself if the API did not take it.
 
         Raises:
             StepFailed: it takes no such status.
         """
         try:
-            self.writer.patch_node(switch, patch)
+            self.writer.patch_node(switch, node)
         except (NotYet, Unreachable, StepFailed) as error:
             families.REPORTS.labels(families.NOT_WRITTEN).inc()
             log.warning(

@@ -7,7 +7,6 @@ last: a guest on an overlay of which nothing is heard is for a person to see.
 import dataclasses
 
 from detour_crds.attachment_switch import LastError, Node, Qemu, Top
-from detour_crds.serialise import merge_patch, serialise
 
 REFUSED = "StatusRefused"
 COUNTER_SECONDS = 5.0
@@ -20,18 +19,17 @@ class Publisher:
 
     last_write: float | None = None
 
-    def patch(self, before: Node, after: Node, now: float) -> dict[str, object]:
-        """The merge patch to send, empty if nothing is due."""
-        patch = merge_patch(serialise(before), serialise(after))
-        if not patch or _says_more(before, after) or self._due(now):
-            return patch
-        return {}
+    def is_due(self, before: Node, after: Node, now: float) -> bool:
+        """Whether a report is to be sent now, where the API has another one."""
+        if before == after:
+            return False
+        return _says_more(before, after) or self._has_waited(now)
 
     def written(self, now: float) -> None:
         """Remember that a report was sent."""
         self.last_write = now
 
-    def _due(self, now: float) -> bool:
+    def _has_waited(self, now: float) -> bool:
         return self.last_write is None or now - self.last_write >= COUNTER_SECONDS
 
 

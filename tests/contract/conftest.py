@@ -42,6 +42,7 @@ from detour_agent.one_pass import Passes  # noqa: E402
 from detour_agent.steps.context import Switch  # noqa: E402
 from detour_crds.attachment_switch import Compute, Node, ObjectRef, Order, VolumeMode  # noqa: E402
 from detour_crds.names import IMAGE_NAME, QEMU_UID  # noqa: E402
+from detour_crds.serialise import merge_patch, serialise  # noqa: E402
 
 SIZE = 16 * 1024 * 1024
 BEHIND = 3 * 512
@@ -105,9 +106,8 @@ class Agent:
             node=Node(),
         )
 
-    def patch_node(self, switch: Switch, patch: dict) -> dict:
-        self.patches.append(patch)
-        return patch
+    def patch_node(self, switch: Switch, node: Node) -> None:
+        self.patches.append(merge_patch(serialise(switch.node), serialise(node)))
 
     def restart(self) -> None:
         """An agent that remembers nothing but the API and its journal."""

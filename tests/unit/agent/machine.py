@@ -36,6 +36,7 @@ from detour_agent.steps.context import Switch
 from detour_crds import stops
 from detour_crds.attachment_switch import Compute, Identity, Node, ObjectRef, Order, Top
 from detour_crds.names import FINISHER_SOURCE_PATH
+from detour_crds.serialise import merge_patch, serialise
 from detour_crds.volume_migration import Trust
 
 SOURCE, DESTINATION = Identity(device=1, inode=10), Identity(device=2, inode=10)
@@ -381,9 +382,8 @@ class Agent:
         )
         self.passes = Passes(ports, self)
 
-    def patch_node(self, _switch: Switch, patch: dict) -> dict:
-        self.writes.append(patch)
-        return patch
+    def patch_node(self, switch: Switch, node: Node) -> None:
+        self.writes.append(merge_patch(serialise(switch.node), serialise(node)))
 
     def order(self, order: Order) -> None:
         compute = dataclasses.replace(self.switch.compute, order=order)

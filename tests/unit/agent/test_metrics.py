@@ -73,7 +73,7 @@ def test_a_stop_is_counted_and_told_of_by_its_reason(monkeypatch):
 def test_a_report_that_was_not_written_is_counted_and_told_of_all_the_same():
     agent, lost = Agent(Machine()), value("detour_agent_reports_total", result="NotWritten")
 
-    def away(_switch, _patch):
+    def away(_switch, _node):
         raise Unreachable("ApiUnreachable", "x")
 
     agent.patch_node = away

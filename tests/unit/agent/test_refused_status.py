@@ -6,6 +6,7 @@ import pytest
 
 from detour_agent.errors import InvariantBroken, NotYet, StepFailed, Unreachable
 from detour_crds.attachment_switch import LastError, Node, Order, Qemu, Top
+from detour_crds.serialise import merge_patch, serialise
 from unit.agent.machine import Agent, Machine
 
 REFUSED = StepFailed("StatusRefused", "status.node.source.inode: Invalid value")
@@ -21,11 +22,12 @@ class Server(Agent):
         super().__init__(Machine())
         self.asked: list[dict] = []
 
-    def patch_node(self, switch, patch):
+    def patch_node(self, switch, node):
+        patch = merge_patch(serialise(switch.node), serialise(node))
         self.asked.append(patch)
         if self.refuses(patch):
             raise self.error
-        return super().patch_node(switch, patch)
+        super().patch_node(switch, node)
 
 
 def diverting(server: Server, passes: int = 30) -> Node:

@@ -11,7 +11,7 @@ import pytest
 
 from detour_agent.adapters.switches import Switches, read_switch
 from detour_agent.errors import NotYet, StepFailed, Unreachable
-from detour_crds.attachment_switch import Order, Stage
+from detour_crds.attachment_switch import Node, Order, Stage
 
 SWITCH = {
     "metadata": {"namespace": "ns", "name": "m", "uid": "u", "resourceVersion": "7"},
@@ -21,6 +21,7 @@ SWITCH = {
         "node": {"token": "u-1", "stage": "overlay"},
     },
 }
+OVERLAY = Node(token="u-1", reached=Order.OVERLAY)  # noqa: S106
 TOO_OLD = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"}
 
 
@@ -122,29 +123,33 @@ def test_a_watch_that_is_too_old_asks_for_a_list(api: Api, switches: Switches):
 
 def test_patch_changes_the_node_part_of_the_status_alone(api: Api, switches: Switches):
     api.answers.append((200, [SWITCH]))
-    switches.patch_node(read_switch(SWITCH), {"reached": "Overlay", "stopped": None})
+    switches.patch_node(read_switch(SWITCH), OVERLAY)
     method, path, _, body, kind = api.requests[0]
     assert method == "PATCH"
     assert path == "/apis/detour.dev/v1alpha1/namespaces/ns/attachmentswitches/m/status"
-    assert kind == "application/merge-patch+json"
-    assert body == {
-        "metadata": {"uid": "u"},
-        "status": {"node": {"reached": "Overlay", "stopped": None}},
-    }
+    assert kind == "application/json-patch+json"
+    assert body == [
+        {"op": "test", "path": "/metadata/uid", "value": "u"},
+        {"op": "add", "path": "/status/node", "value": {"token": "u-1", "reached": "Overlay"}},
+    ]
 
 
-@pytest.mark.parametrize(("status", "kind"), [(404, NotYet), (409, NotYet), (500, Unreachable)])
+@pytest.mark.parametrize(
+    ("status", "kind"), [(404, NotYet), (409, NotYet), (422, NotYet), (500, Unreachable)]
+)
 def test_patch_that_is_refused(api: Api, switches: Switches, status: int, kind: type[Exception]):
     api.answers.append((status, [{"kind": "Status", "code": status}]))
     with pytest.raises(kind):
-        switches.patch_node(read_switch(SWITCH), {"reached": "Overlay"})
+        switches.patch_node(read_switch(SWITCH), OVERLAY)
 
 
 @pytest.mark.parametrize("said", ["status.node.source.inode: Invalid value", ""])
 def test_a_patch_that_is_no_status_says_what_the_server_says(api: Api, switches: Switches, said):
-    api.answers.append((422, [{"kind": "Status", "code": 422, "message": said}]))
+    causes = {"causes": [{"field": "status.node.source.inode"}]}
+    told = {"kind": "Status", "code": 422, "message": said, "details": causes}
+    api.answers.append((422, [told]))
     with pytest.raises(StepFailed, match=f"StatusRefused: {said or '422'}"):
-        switches.patch_node(read_switch(SWITCH), {"reached": "Overlay"})
+        switches.patch_node(read_switch(SWITCH), OVERLAY)
 
 
 def test_an_api_that_is_away_is_unreachable(api: Api, switches: Switches):

@@ -317,7 +317,7 @@ class _Node:
 
     # What is done.
 
-    def patch_node(self, _switch, _patch):
+    def patch_node(self, _switch, _node):
         """The report itself is noted when the pass is over: a pass reports last."""
 
     def write(self, record):
