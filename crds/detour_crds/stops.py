@@ -28,6 +28,11 @@ def of_lost_node(token: str, losses: int) -> str:
     return f"{NODE_LOST}-{token}-{losses}"
 
 
+def reason_in(stop: str) -> str:
+    """The reason of the stop of that name, of whatever attempt it is."""
+    return stop.partition("-")[0]
+
+
 def reason_of(answered: str | None, token: str | None) -> str | None:
     """The reason of the node agent's stop that an answer is given to; None if it is another's."""
     reasons = (reason for reason in OF_GUEST if token and answered == of_guest(reason, token))

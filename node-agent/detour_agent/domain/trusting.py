@@ -9,28 +9,9 @@ destination, back for the source. Where the order Destination was given already,
 from detour_agent.domain.conditions import cancel
 from detour_agent.domain.situation import Seen, Target, Wanted
 from detour_agent.domain.step import Action, Step
-from detour_crds.attachment_switch import Order, Qemu, Stage, Top
+from detour_crds import answers
+from detour_crds.attachment_switch import Order, Qemu, Stage
 from detour_crds.volume_migration import Trust
-
-CANDIDATES = {
-    "AmbiguousPivot": (Trust.OVERLAY, Trust.DESTINATION),
-    "AmbiguousCommit": (Trust.OVERLAY, Trust.SOURCE),
-    "DestinationFailed": (Trust.OVERLAY,),
-    "JournalMissing": tuple(Trust),
-    "OverlayMissing": (Trust.SOURCE, Trust.DESTINATION),
-}
-"""Answers to the stops of a guest that is gone."""
-OF_DIRECT = {
-    "AmbiguousPivot": (Trust.SOURCE, Trust.DESTINATION),
-    "JournalMissing": (Trust.SOURCE, Trust.DESTINATION),
-}
-"""The same where QEMU copied the disk, without an overlay."""
-ON_TOP = {
-    Top.SOURCE: Trust.SOURCE,
-    Top.OVERLAY: Trust.OVERLAY,
-    Top.DESTINATION: Trust.DESTINATION,
-}
-"""A guest that runs says itself where its writes go: ``ChainAgainstRecord``."""
 
 
 def answered(wanted: Wanted, seen: Seen, stop: Step) -> Step:
@@ -46,9 +27,10 @@ def _stage(wanted: Wanted, seen: Seen, reason: str) -> Stage | None:
     if wanted.trust is None or wanted.answered != reason or wanted.order is Order.NONE:
         return None
     if seen.qemu is Qemu.RUNNING:
-        fits = reason == "ChainAgainstRecord" and ON_TOP.get(seen.top) is wanted.trust
+        on_top = answers.ON_TOP.get(seen.top) is wanted.trust
+        fits = reason == answers.AGAINST_RECORD and on_top
         return _of_running(wanted) if fits else None
-    candidates = OF_DIRECT if wanted.direct else CANDIDATES
+    candidates = answers.OF_GONE_DIRECT if wanted.direct else answers.OF_GONE
     return _of_gone(wanted, seen) if wanted.trust in candidates.get(reason, ()) else None
 
 

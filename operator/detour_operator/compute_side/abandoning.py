@@ -11,6 +11,7 @@ Once the end was reached there the overlay is needed no more, and the move goes 
 
 import dataclasses
 
+from detour_crds import answers
 from detour_crds.attachment_switch import Handover, Order, Position
 from detour_crds.volume_migration import OverlayPlace, Trust
 from detour_operator.compute_side import (
@@ -46,12 +47,12 @@ def lost_node(seen: Observation) -> Step | None:
         return _give_up_launcher(seen)
     if guest.at_end(seen):
         return None
-    trust = None if seen.alive else guest.answer(seen)
-    if _outlives_node(seen) and (trust is Trust.OVERLAY or _is_given_up(seen)):
+    trust = None if seen.alive else _trusted(seen)
+    if trust is Trust.OVERLAY or (_outlives_node(seen) and _is_given_up(seen)):
         return _elsewhere(seen)
     if trust is Trust.SOURCE and _machine_names(seen, seen.switch.source):
         return _end(seen, Position.SOURCE)
-    if trust is Trust.DESTINATION and seen.switch.spec.position is Position.DESTINATION:
+    if trust is Trust.DESTINATION:
         return (
             _to_destination(seen)
             or superseded.mark_source(seen)
@@ -77,6 +78,12 @@ def _give_up_launcher(seen: Observation) -> Step:
         return act(NODE_LOST, message, DeleteLauncher(launcher.name, launcher.uid))
     message = f"the node {node} is out of service: waiting for KubeVirt to give the instance up"
     return wait(NODE_LOST, message)
+
+
+def _trusted(seen: Observation) -> Trust | None:
+    """The answer to this loss, if it is one that may be given."""
+    trust = guest.answer(seen)
+    return trust if trust in answers.to_lost_node(seen.switch.spec) else None
 
 
 def _outlives_node(seen: Observation) -> bool:

@@ -3,13 +3,12 @@
 import dataclasses
 
 from detour_crds import stops
-from detour_crds.attachment_switch import Compute, Order, Position, Qemu
+from detour_crds.answers import ENDS
+from detour_crds.attachment_switch import Compute, Position, Qemu
 from detour_crds.volume_migration import Trust
 from detour_operator.compute_side.observation import Nothing, Observation, Pod
 from detour_operator.compute_side.step import Step, stall, wait
 
-ENDS = {Order.DESTINATION: Trust.DESTINATION, Order.SOURCE: Trust.SOURCE}
-"""The orders that end a move, and where all of the guest's data is then."""
 NODE_LOST = stops.NODE_LOST
 
 

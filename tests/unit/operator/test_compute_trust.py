@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from detour_crds import stops
+from detour_crds import answers, stops
 from detour_crds.attachment_switch import (
     Order,
     OverlayFile,
@@ -14,7 +14,7 @@ from detour_crds.attachment_switch import (
     Stopped,
 )
 from detour_crds.conditions import Status, SwitchCondition, find
-from detour_crds.volume_migration import Trust
+from detour_crds.volume_migration import OverlayPlace, OverlaySpec, Trust
 from detour_operator.compute_side import actions
 from detour_operator.compute_side.decisions import decide
 from detour_operator.compute_side.observation import Nothing
@@ -178,6 +178,19 @@ def test_the_copy_is_taken_only_if_it_was_whole():
     )
     assert decide(named).status.position is Position.DESTINATION
     assert decide(named).status.compute.node is None
+
+
+@pytest.mark.parametrize("where", OverlayPlace)
+@pytest.mark.parametrize("wanted", [Position.FROZEN, Position.DESTINATION])
+@pytest.mark.parametrize("order", [Order.OVERLAY, Order.MIRRORED, Order.DESTINATION])
+@pytest.mark.parametrize("trust", Trust)
+def test_what_is_acted_on_of_a_loss_is_what_people_are_offered(where, wanted, order, trust):
+    found = moving(order, wanted=wanted, **LOST)
+    spec = dataclasses.replace(found.switch.spec, overlay=OverlaySpec(where=where))
+    found = dataclasses.replace(found, switch=dataclasses.replace(found.switch, spec=spec))
+    offered = answers.fitting(LOSS, found.switch.spec, found.switch.status)
+    waits = stalled(decide(trusting(found, trust))).status is Status.TRUE
+    assert waits is (trust not in offered)
 
 
 def test_an_abandoned_attempt_stays_ended():
