@@ -1,4 +1,4 @@
-"""``cancel`` and ``continue``: the two fields of a migration that people change."""
+"""``cancel`` and ``continue``: one field of a migration each."""
 
 import click
 
@@ -23,7 +23,7 @@ def cancel(session: Session, *, name: str, watch: bool, timeout: float | None) -
     back, and comes too late once the switch to the destination was ordered.
     """
     found = reading.one(session.cluster, session.namespace, name)
-    _refuse_ended(found)
+    refuse_ended(found)
     reading.change(session.cluster, found, {"cancel": True})
     session.terminal.line(f"volumemigration.detour.dev/{name} is cancelled")
     if not watch:
@@ -56,7 +56,7 @@ def go_on(session: Session, *, name: str, watch: bool, timeout: float | None) ->
     Before that it is kept from holding.
     """
     found = reading.one(session.cluster, session.namespace, name)
-    _refuse_ended(found)
+    refuse_ended(found)
     if not found.spec.hold:
         session.terminal.line(f"volumemigration.detour.dev/{name} does not hold: nothing to do")
     else:
@@ -78,7 +78,12 @@ def _one(session: Session, name: str) -> Migration:
     return reading.one(session.cluster, session.namespace, name)
 
 
-def _refuse_ended(found: Migration) -> None:
+def refuse_ended(found: Migration) -> None:
+    """Let pass what can still be changed.
+
+    Raises:
+        RefusedError: it has ended.
+    """
     if migrations.has_ended(found):
         stands = f"ended ({migrations.outcome(found).value})"
         raise RefusedError(

@@ -2,7 +2,7 @@
 
 import click
 
-from detour_kubectl.commands import changing, checking, completing, move, showing
+from detour_kubectl.commands import answering, changing, checking, completing, move, showing
 from detour_kubectl.commands.app import Commands
 
 
@@ -22,6 +22,7 @@ for command in (
     showing.explain,
     changing.cancel,
     changing.go_on,
+    answering.trust,
     checking.doctor,
     checking.show_version,
     completing.completion,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
-from detour_crds.attachment_switch import AttachmentSwitchStatus
+from detour_crds.attachment_switch import AttachmentSwitchSpec, AttachmentSwitchStatus
 from detour_crds.conditions import Condition, MigrationCondition, Status, find
 from detour_crds.serialise import parse
 from detour_crds.volume_migration import Phase, VolumeMigrationSpec, VolumeMigrationStatus
@@ -34,15 +34,17 @@ ENDED = frozenset({Outcome.SUCCEEDED, Outcome.CANCELLED, Outcome.FAILED})
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Migration:
-    """What was read; ``switch`` is None where it is not there or was not asked for."""
+    """What was read; the switch is None where it is not there or was not asked for."""
 
     namespace: str
     name: str
     uid: str
+    resource_version: str
     created: str
     spec: VolumeMigrationSpec
     status: VolumeMigrationStatus
     switch: AttachmentSwitchStatus | None = None
+    switch_spec: AttachmentSwitchSpec | None = None
 
     def condition(self, kind: MigrationCondition) -> Condition | None:
         """One condition, if it is there."""
@@ -66,6 +68,7 @@ def read(raw: Mapping[str, Any], switch: Mapping[str, Any] | None = None) -> Mig
             namespace=meta["namespace"],
             name=meta["name"],
             uid=meta["uid"],
+            resource_version=meta.get("resourceVersion", ""),
             created=meta.get("creationTimestamp", ""),
             spec=parse(VolumeMigrationSpec, raw.get("spec")),
             status=parse(VolumeMigrationStatus, raw.get("status")),
@@ -82,8 +85,11 @@ def beside(migration: Migration, switch: Mapping[str, Any] | None) -> Migration:
     if switch is None:
         return migration
     with _known(f"AttachmentSwitch {migration.name}"):
-        status = parse(AttachmentSwitchStatus, switch.get("status"))
-    return dataclasses.replace(migration, switch=status)
+        return dataclasses.replace(
+            migration,
+            switch=parse(AttachmentSwitchStatus, switch.get("status")),
+            switch_spec=parse(AttachmentSwitchSpec, switch.get("spec")),
+        )
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from detour_kubectl.port import Kind
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Right:
-    """One verb on one kind; ``needed`` False: a command then merely says less."""
+    """One verb on one kind; ``needed`` False: moves go without it, and a command does less."""
 
     verb: str
     kind: Kind
@@ -29,12 +29,12 @@ class Right:
 
 
 IN_NAMESPACE: Final = (
-    Right(verb="get", kind=port.MIGRATIONS, commands="status, explain"),
+    Right(verb="get", kind=port.MIGRATIONS, commands="status, explain, trust"),
     Right(verb="list", kind=port.MIGRATIONS, commands="list, status"),
     Right(verb="create", kind=port.MIGRATIONS, commands="move, doctor VM"),
-    Right(verb="patch", kind=port.MIGRATIONS, commands="cancel, continue"),
+    Right(verb="patch", kind=port.MIGRATIONS, commands="cancel, continue, trust"),
     Right(verb="delete", kind=port.MIGRATIONS, commands="move --dry-run, doctor VM"),
-    Right(verb="get", kind=port.SWITCHES, commands="status, explain", needed=False),
+    Right(verb="get", kind=port.SWITCHES, commands="trust, status, explain", needed=False),
     Right(verb="get", kind=port.MACHINES, commands="move without --volume, doctor VM"),
     Right(verb="list", kind=port.MACHINES, commands="doctor --all", needed=False),
     Right(verb="get", kind=port.INSTANCES, commands="move --dry-run, doctor VM"),
@@ -97,5 +97,5 @@ def finding(denied: Iterable[Right], namespace: str, detour_namespace: str) -> F
         detail=f"you may not: {told}",
         next_step="have the role edit bound to you there: the chart adds Detour's rights to it"
         if needed
-        else "these commands say less without it",
+        else "disks can be moved; these commands do less without it",
     )

@@ -4,7 +4,7 @@ import dataclasses
 
 from detour_crds.conditions import Condition, MigrationCondition, Status
 from detour_crds.volume_migration import SourceReclaimPolicy
-from detour_kubectl.domain import migrations, reasons
+from detour_kubectl.domain import answering, migrations, reasons
 from detour_kubectl.domain.logs import LogLine
 from detour_kubectl.domain.migrations import Migration, Outcome
 from detour_kubectl.domain.news import News
@@ -88,6 +88,9 @@ def _next_step(migration: Migration, stands: Outcome, found: tuple[Told, ...]) -
         return f"kubectl detour continue {migration.name} -n {migration.namespace}"
     steps = [item.entry.next_step for item in found if item.entry and item.entry.next_step]
     useful = [step for step in steps if step != reasons.NOTHING_TO_DO]
+    answer = answering.command(migration)
+    if answer is not None:
+        useful.append(f"to answer: {answer}")
     if useful:
         return "; ".join(useful)
     if stands is Outcome.SUCCEEDED:

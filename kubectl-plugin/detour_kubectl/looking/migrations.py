@@ -1,11 +1,13 @@
-"""Reads migrations, and changes the two fields that people change."""
+"""Reads migrations, and changes the fields that people change."""
 
 from typing import Any
 
+from detour_crds.conditions import MigrationCondition
+from detour_crds.volume_migration import Trust
 from detour_kubectl.domain import migrations, naming
 from detour_kubectl.domain.manifests import Wish
 from detour_kubectl.domain.migrations import Migration
-from detour_kubectl.errors import NotAllowedError, NotThereError
+from detour_kubectl.errors import NotAllowedError, NotThereError, RefusedError
 from detour_kubectl.port import CLAIMS, MIGRATIONS, SWITCHES, Cluster, Json
 
 
@@ -15,10 +17,26 @@ def one(cluster: Cluster, namespace: str, name: str) -> Migration:
     Raises:
         NotThereError: it does not exist.
     """
+    raw = _raw(cluster, namespace, name)
+    return migrations.read(raw, switch(cluster, namespace, name))
+
+
+def one_to_answer(cluster: Cluster, namespace: str, name: str) -> Migration:
+    """The same, for whom the switch has to say which image may be trusted.
+
+    Raises:
+        NotThereError: it does not exist.
+        NotAllowedError: people may not look at switches.
+    """
+    raw = _raw(cluster, namespace, name)
+    return migrations.read(raw, cluster.get(SWITCHES, namespace, name))
+
+
+def _raw(cluster: Cluster, namespace: str, name: str) -> Json:
     raw = cluster.get(MIGRATIONS, namespace, name)
     if raw is None:
         raise absent(namespace, name)
-    return migrations.read(raw, switch(cluster, namespace, name))
+    return raw
 
 
 def several(cluster: Cluster, namespace: str | None) -> tuple[Migration, ...]:
@@ -49,7 +67,37 @@ def change(cluster: Cluster, migration: Migration, spec: dict[str, Any]) -> None
     Raises:
         NotThereError: it has gone meanwhile.
     """
-    if cluster.patch(MIGRATIONS, migration.namespace, migration.name, {"spec": spec}) is None:
+    _patch(cluster, migration, {"spec": spec})
+
+
+def answer(cluster: Cluster, shown: Migration, image: Trust) -> None:
+    """Answer the stop that was shown, if nothing that the answer is about has changed since.
+
+    It names the stop besides, so that it counts for no other one in any case.
+
+    Raises:
+        NotThereError: the migration has gone meanwhile.
+        RefusedError: it has changed.
+    """
+    now = one_to_answer(cluster, shown.namespace, shown.name)
+    if _asked(now) != _asked(shown):
+        raise RefusedError(
+            f"{shown.name} has changed while it was looked at, and was not answered",
+            f"look again: `kubectl detour explain {shown.name} -n {shown.namespace}`",
+        )
+    held = {"uid": now.uid, "resourceVersion": now.resource_version}
+    spec = {"trust": image.value, "answeredStop": now.status.stop}
+    _patch(cluster, now, {"metadata": held, "spec": spec})
+
+
+def _asked(migration: Migration) -> tuple[object, ...]:
+    told = migration.condition(MigrationCondition.STALLED)
+    message = told.message if told is not None else None
+    return migration.uid, migration.status.stop, migration.spec, message
+
+
+def _patch(cluster: Cluster, migration: Migration, patch: Json) -> None:
+    if cluster.patch(MIGRATIONS, migration.namespace, migration.name, patch) is None:
         raise absent(migration.namespace, migration.name)
 
 

@@ -6,7 +6,9 @@ from typing import Any, Final
 
 from rich.text import Text
 
-from detour_kubectl.domain import migrations, texts
+from detour_crds.conditions import MigrationCondition
+from detour_crds.volume_migration import Trust
+from detour_kubectl.domain import answering, migrations, texts
 from detour_kubectl.domain.health import Finding, Health
 from detour_kubectl.domain.migrations import Migration
 from detour_kubectl.domain.reasons import NOTHING_TO_DO
@@ -67,6 +69,16 @@ def _listed(item: Migration, now: datetime.datetime, *, with_namespace: bool) ->
         texts.age(item.created, now),
     )
     return (item.namespace, *row) if with_namespace else row
+
+
+def stop(terminal: Terminal, migration: Migration, image: Trust) -> None:
+    """What a stop asks, and what is given up with an answer to it."""
+    terminal.line(words.title(migration), "bold")
+    asked = migration.condition(MigrationCondition.STALLED)
+    if asked is not None:
+        terminal.line(f"{asked.reason}: {asked.message}", words.style(migration))
+    for sentence in answering.consequences(migration, image):
+        terminal.line(sentence)
 
 
 def explanation(terminal: Terminal, found: Explanation) -> None:

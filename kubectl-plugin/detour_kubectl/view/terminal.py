@@ -1,9 +1,11 @@
 """Where text goes: standard output for what was asked for, standard error for what went wrong."""
 
 import json
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+import click
 import yaml
 from rich.console import Console
 from rich.text import Text
@@ -22,6 +24,15 @@ class Terminal:
     def is_live(self) -> bool:
         """Whether what was printed can be drawn over."""
         return self.out.is_terminal and not self.out.is_dumb_terminal
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether there is somebody who can be asked."""
+        return sys.stdin.isatty()
+
+    def confirm(self, question: str) -> bool:
+        """Ask, and go on with a yes alone; on standard error, for it is no part of the answer."""
+        return click.confirm(question, err=True)
 
     def line(self, text: str = "", style: str = "") -> None:
         """Print a line; never cut, so that it can be searched and copied."""

@@ -8,13 +8,15 @@ import itertools
 import pytest
 from click.testing import CliRunner
 
+from detour_crds.volume_migration import Trust
 from detour_kubectl.adapters.kubernetes_cluster import KubernetesCluster
 from detour_kubectl.commands.app import App
 from detour_kubectl.commands.root import root
 from detour_kubectl.domain import health, rights
 from detour_kubectl.errors import NotThereError, RefusedError
 from detour_kubectl.looking import health as looking
-from detour_kubectl.port import ACCESS_REVIEWS, EVENTS, MACHINES, MIGRATIONS, PODS
+from detour_kubectl.looking import migrations as reading
+from detour_kubectl.port import ACCESS_REVIEWS, EVENTS, MACHINES, MIGRATIONS, PODS, SWITCHES
 from unit.chart import server
 from unit.chart.locked import install
 from unit.kubectl_plugin.memory import Clock
@@ -125,6 +127,42 @@ def test_cancel_and_continue_are_patches_of_the_spec(run, cluster, namespace):
     with pytest.raises(RefusedError, match="a cancel cannot be taken back"):
         cluster.patch(MIGRATIONS, namespace, "m", {"spec": {"cancel": False}})
     assert run("cancel", "other").exit_code == 3
+
+
+STOP = "NodeLost-12345678-1-1"
+
+
+@pytest.fixture
+def asking(bare, run, cluster, namespace):
+    """A migration at a stop, as if operator and node agent had told of it."""
+    run("move", "web", "--volume", "data", "--to-class", "fast", "--name", "m")
+    switch = {
+        "apiVersion": "detour.dev/v1alpha1",
+        "kind": "AttachmentSwitch",
+        "metadata": {"name": "m"},
+        "spec": {"virtualMachine": {"name": "web"}, "volume": "data"},
+    }
+    cluster.create(SWITCHES, namespace, switch)
+    path = f"/apis/detour.dev/v1alpha1/namespaces/{namespace}/volumemigrations/m"
+    bare.do("PATCH", f"{path}/status", {"status": {"stop": STOP}})
+    return path
+
+
+def test_an_answer_is_a_patch_of_what_was_read(bare, asking, run, cluster, namespace):
+    shown = reading.one_to_answer(cluster, namespace, "m")
+    done = run("trust", "m", "Source", "--yes")
+    assert done.exit_code == 0, done.output
+    made = spec(cluster, namespace, "m")
+    assert (made["trust"], made["answeredStop"]) == ("Source", STOP)
+    stale = {"metadata": {"resourceVersion": shown.resource_version, "uid": shown.uid}}
+    with pytest.raises(RefusedError, match="the object has been modified"):
+        cluster.patch(MIGRATIONS, namespace, "m", {**stale, "spec": {"trust": "Destination"}})
+    another = {"metadata": {"uid": "another"}, "spec": {"trust": "Destination"}}
+    with pytest.raises(RefusedError):
+        cluster.patch(MIGRATIONS, namespace, "m", another)
+    assert spec(cluster, namespace, "m")["trust"] == "Source"
+    with pytest.raises(RefusedError, match="has changed while it was looked at"):
+        reading.answer(cluster, shown, Trust.SOURCE)
 
 
 def test_a_dry_run_is_valid_and_gone_afterwards(run, cluster, namespace):

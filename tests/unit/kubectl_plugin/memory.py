@@ -21,6 +21,7 @@ class Memory:
         self.failures = []
         self.asked = []
         self.patched = lambda: None
+        self.patches = []
         self._numbers = itertools.count(1)
 
     def add(self, kind, *objects):
@@ -67,6 +68,11 @@ class Memory:
         found = self.objects.get((kind.plural, namespace, name))
         if found is None:
             return None
+        self.patches.append(copy.deepcopy(dict(patch)))
+        held = patch.get("metadata", {})
+        if held != {name: found["metadata"][name] for name in held}:
+            message = f'Operation cannot be fulfilled on {kind.plural}.{kind.group} "{name}"'
+            raise RefusedError(message, "somebody changed it at the same moment")
         found["spec"].update(patch["spec"])
         self.patched()
         return copy.deepcopy(found)

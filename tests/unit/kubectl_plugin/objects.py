@@ -23,6 +23,7 @@ def migration(
             "name": name,
             "namespace": namespace,
             "uid": f"uid-of-{name}",
+            "resourceVersion": "7",
             "creationTimestamp": "2026-01-01T10:00:00Z",
         },
         "spec": {
@@ -87,13 +88,15 @@ def merging(name="move"):
     )
 
 
-def switch(name="move", *, done=0, total=0, namespace="vms"):
+def switch(name="move", *, done=0, total=0, namespace="vms", compute=None, node=None, **spec):
     """Its AttachmentSwitch, with a merge."""
-    node = {"stage": "mirror", "merge": {"bytesDone": done, "bytesTotal": total}}
+    merge = {"bytesDone": done, "bytesTotal": total}
+    node = {"stage": "mirror", "merge": merge, **(node or {})}
+    compute = {"node": "node-1", "token": "t", **(compute or {})}
     return {
         "metadata": {"name": name, "namespace": namespace, "uid": f"switch-of-{name}"},
-        "spec": {"virtualMachine": {"name": "web"}, "volume": "data"},
-        "status": {"compute": {"node": "node-1", "token": "t"}, "node": node},
+        "spec": {"virtualMachine": {"name": "web"}, "volume": "data", **spec},
+        "status": {"compute": compute, "node": node},
     }
 
 
@@ -150,10 +153,15 @@ def refused(name="move", reason="LauncherTooOld", message="its libvirt is 9.0", 
     )
 
 
-def stalled(name="move", reason="NodeLost"):
+def stalled(name="move", reason="NodeLost", **status):
     message = "the node node-1 is not heard from: 12 bytes are in its overlay alone"
     told = summary("Unknown", reason, message, stalled="True")
-    return migration(name, "Merging", conditions=told, node="node-1")
+    return migration(name, "Merging", conditions=told, node="node-1", **status)
+
+
+def asking(name="move", reason="NodeLost"):
+    """A stop that asks which image to trust."""
+    return stalled(name, reason, stop=f"{reason}-t-1")
 
 
 def holding(name="move"):

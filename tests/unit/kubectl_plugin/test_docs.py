@@ -113,6 +113,12 @@ class World:
         self.cluster.patched = back
         self.clock.steps = [lambda: self.add(objects.cancelled(MOVE))]
 
+    def asking(self):
+        item = objects.asking(MOVE)
+        item["status"]["sourceClaim"] = "web-data"
+        self.cluster.add(SWITCHES, objects.switch(MOVE))
+        self.add(item)
+
     def judged(self):
         healthy.make(self.cluster)
         self.cluster.add(MACHINES, objects.machine("web", "root", "data"))
@@ -131,6 +137,7 @@ PREPARED = {
     "explain old-data-to-fast": World.explained,
     f"cancel {MOVE} --watch": World.taken_back,
     f"continue {MOVE}": lambda world: world.add(objects.holding(MOVE)),
+    f"trust {MOVE} Source --yes": World.asking,
     "doctor web": World.judged,
     "version": lambda world: healthy.make(world.cluster),
 }
@@ -146,7 +153,17 @@ def test_each_example_is_what_is_printed(cluster, clock, run, monkeypatch, comma
 
 def test_each_command_has_an_example_but_completion():
     of = {command.split()[0] for command in EXAMPLES}
-    assert of == {"move", "list", "status", "explain", "cancel", "continue", "doctor", "version"}
+    assert of == {
+        "move",
+        "list",
+        "status",
+        "explain",
+        "cancel",
+        "continue",
+        "trust",
+        "doctor",
+        "version",
+    }
     assert set(PREPARED) == set(RUN)
 
 

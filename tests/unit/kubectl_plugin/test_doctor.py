@@ -123,6 +123,15 @@ def test_a_right_that_only_makes_explain_say_less_is_a_warning(well, run):
     assert "get pods/log in detour-system (explain)" in found["detail"]
 
 
+def test_a_right_that_only_an_answer_takes_is_a_warning(well, run):
+    well.denied.add(("get", "attachmentswitches", ""))
+    done = run("doctor", "-o", "json")
+    assert done.exit_code == 0
+    found = findings(done)["permissions in vms"]
+    assert found["health"] == "warning"
+    assert "get attachmentswitches.detour.dev (trust, status, explain)" in found["detail"]
+
+
 def test_old_launchers_and_other_versions_are_warnings(well, run):
     label = {"kubevirt.io/outdatedLauncherImage": ""}
     well.add(INSTANCES, {"metadata": {"name": "old", "namespace": "vms", "labels": label}})

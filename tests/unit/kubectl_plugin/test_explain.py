@@ -8,7 +8,7 @@ from detour_crds.conditions import MigrationCondition
 from detour_kubectl.domain import reasons
 from detour_kubectl.domain.migrations import Outcome
 from detour_kubectl.domain.verdicts import ONLY_WHILE_STOPPED
-from detour_kubectl.port import EVENTS, MIGRATIONS, PODS
+from detour_kubectl.port import EVENTS, MIGRATIONS, PODS, SWITCHES
 from unit.kubectl_plugin import objects, reasons_page
 
 
@@ -107,9 +107,31 @@ def test_a_failed_copy_is_explained_twice_over(cluster, run):
 
 
 def test_a_stop_has_the_answers_it_takes(cluster, run):
-    cluster.add(MIGRATIONS, objects.stalled("move"))
+    cluster.add(MIGRATIONS, objects.asking("move"))
+    cluster.add(SWITCHES, objects.switch("move", position="Destination"))
     told = run("explain", "move").stdout
-    assert f"Next step: {row(reasons.Section.STALLED, 'NodeLost').next_step}" in told
+    step = row(reasons.Section.STALLED, "NodeLost").next_step
+    command = "kubectl detour trust move Source|Destination -n vms"
+    assert f"Next step: {step}; to answer: {command}\n" in told
+
+
+def test_where_the_switch_may_not_be_seen_the_command_has_no_image(cluster, run):
+    cluster.add(MIGRATIONS, objects.asking("move"))
+    cluster.forbidden = {("get", "attachmentswitches")}
+    assert "; to answer: kubectl detour trust move IMAGE -n vms\n" in run("explain", "move").stdout
+
+
+@pytest.mark.parametrize("item", [objects.stalled("move"), objects.copying("move")])
+def test_where_nothing_is_asked_no_answer_is_the_next_step(cluster, run, item):
+    cluster.add(MIGRATIONS, item)
+    cluster.add(SWITCHES, objects.switch("move"))
+    assert "kubectl detour trust" not in run("explain", "move").stdout
+
+
+def test_a_stop_to_which_no_image_is_an_answer_now_has_no_command(cluster, run):
+    cluster.add(MIGRATIONS, objects.asking("move", "ChainAgainstRecord"))
+    cluster.add(SWITCHES, objects.switch("move", node={"top": "Unknown"}))
+    assert "kubectl detour trust" not in run("explain", "move").stdout
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from detour_kubectl.commands import completing
 from detour_kubectl.commands.app import App
 from detour_kubectl.commands.options import Duration
 from detour_kubectl.commands.root import root
-from detour_kubectl.port import CLASSES, MACHINES, MIGRATIONS
+from detour_kubectl.port import CLASSES, MACHINES, MIGRATIONS, SWITCHES
 from unit.kubectl_plugin import objects
 
 ROOT = pathlib.Path(__file__).parents[3]
@@ -68,6 +68,25 @@ class TestCompletion:
         ],
     )
     def test_names_of_the_cluster_are_offered(self, cluster, clock, words, expected):
+        assert offered(cluster, clock, *words) == [*expected, ":4"]
+
+    @pytest.mark.parametrize(
+        ("words", "expected"),
+        [
+            (("trust", ""), ["lost", "torn"]),
+            (("trust", "lost", ""), ["Source"]),
+            (("trust", "torn", ""), ["Overlay", "Destination"]),
+            (("trust", "torn", "D"), ["Destination"]),
+            (("trust", "web-to-fast", ""), []),
+        ],
+    )
+    def test_what_is_at_a_stop_is_offered_with_the_images_that_fit(
+        self, cluster, clock, words, expected
+    ):
+        cluster.add(MIGRATIONS, objects.asking("lost"), objects.asking("torn", "AmbiguousPivot"))
+        cluster.add(MIGRATIONS, objects.stalled("foreign", "ForeignChain"))
+        for name in ("lost", "torn"):
+            cluster.add(SWITCHES, objects.switch(name))
         assert offered(cluster, clock, *words) == [*expected, ":4"]
 
     def test_commands_are_offered_with_what_they_do(self, cluster, clock):

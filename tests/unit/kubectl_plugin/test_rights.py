@@ -38,6 +38,7 @@ def test_what_all_commands_ask_of_the_api(cluster, clock, run):
         "status",
         "explain move",
         "continue move",
+        "trust move Source --yes",
         "cancel move",
         "doctor --all",
         "version",
