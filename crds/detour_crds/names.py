@@ -65,6 +65,24 @@ HOLDS_ANNOTATION: Final = f"{GROUP}/holds"
 """On the claim a disk was moved to, once all of it is there: ``<virtual machine>/<volume>/<uid>``.
 The uid is the claim's own: on another claim that was made from its manifest it says nothing."""
 
+SUPERSEDED_POLICY: Final = "detour-superseded"
+LOCK_POLICIES: Final = (
+    "detour-lock-budgets",
+    "detour-lock-claim-copies",
+    "detour-lock-claim-users",
+    "detour-lock-claims",
+    "detour-lock-copies",
+    "detour-lock-holders",
+    "detour-lock-instances",
+    "detour-lock-live-migrations",
+    "detour-lock-machine-requests",
+    "detour-lock-machines",
+    "detour-lock-pods",
+    "detour-lock-switches",
+    SUPERSEDED_POLICY,
+)
+"""The ValidatingAdmissionPolicies, and their bindings, that the chart makes the lock of."""
+
 IMAGE_NAME: Final = "disk.img"
 """The raw image in a filesystem claim (KubeVirt's layout)."""
 QEMU_UID: Final = 107

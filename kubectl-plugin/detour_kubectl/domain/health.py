@@ -6,26 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final
 
+from detour_crds.names import LOCK_POLICIES
+
 LEAST_KUBERNETES: Final = (1, 32)
 LEAST_KUBEVIRT: Final = (1, 8)
 """As README.md says."""
-
-LOCK_POLICIES: Final = (
-    "detour-lock-budgets",
-    "detour-lock-claim-copies",
-    "detour-lock-claim-users",
-    "detour-lock-claims",
-    "detour-lock-copies",
-    "detour-lock-holders",
-    "detour-lock-instances",
-    "detour-lock-live-migrations",
-    "detour-lock-machine-requests",
-    "detour-lock-machines",
-    "detour-lock-pods",
-    "detour-lock-switches",
-    "detour-superseded",
-)
-"""The chart's policies; a test compares them with its templates."""
 
 INSTALL = "helm upgrade --install detour charts/detour -n detour-system --create-namespace"
 

@@ -8,33 +8,22 @@ of a lock is what the trials prove: the policies have the parameters in common.
 import threading
 from collections.abc import Callable, Iterable
 
-from detour_crds.names import COMPONENT_LABEL, SUPERSEDED_LABEL
+from detour_crds.names import (
+    COMPONENT_LABEL,
+    LOCK_POLICIES,
+    SUPERSEDED_LABEL,
+    SUPERSEDED_POLICY,
+)
 from detour_operator.adapters.client import Api, Json
 from detour_operator.adapters.resources import ADMISSION_POLICIES, ADMISSION_POLICY_BINDINGS
 
 LOCK = "lock"
 """Component of the policies and their bindings, by which they are found."""
-SUPERSEDED = "detour-superseded"
 MAY_IGNORE = frozenset(
     {"detour-lock-claims", "detour-lock-claim-users", "detour-lock-claim-copies"}
 )
 """About what everybody uses: nobody may have to wait for Detour."""
 WITHOUT_PARAMETERS = frozenset({"detour-lock-holders", "detour-lock-switches"})
-POLICIES = (
-    "detour-lock-budgets",
-    "detour-lock-claim-copies",
-    "detour-lock-claim-users",
-    "detour-lock-claims",
-    "detour-lock-copies",
-    "detour-lock-holders",
-    "detour-lock-instances",
-    "detour-lock-live-migrations",
-    "detour-lock-machine-requests",
-    "detour-lock-machines",
-    "detour-lock-pods",
-    "detour-lock-switches",
-    SUPERSEDED,
-)
 FRESH_SECONDS = 10.0
 """For so long that all are there is believed, of all locks that are proven together."""
 
@@ -75,7 +64,7 @@ def first_complaint(policies: Iterable[Json], bindings: Iterable[Json]) -> str |
     """Of all the lock's policies; pure."""
     by_name = {policy["metadata"]["name"]: policy for policy in policies}
     bound = list(bindings)
-    for name in POLICIES:
+    for name in LOCK_POLICIES:
         wrong = _wrong(name, by_name.get(name), bound)
         if wrong is not None:
             return wrong
@@ -105,6 +94,6 @@ def _denies_everywhere(name: str, binding: Json) -> bool:
     if name in WITHOUT_PARAMETERS:
         return True
     parameters = binding.get("paramRef") or {}
-    labels = {"matchLabels": {SUPERSEDED_LABEL: "true"}} if name == SUPERSEDED else {}
+    labels = {"matchLabels": {SUPERSEDED_LABEL: "true"}} if name == SUPERSEDED_POLICY else {}
     narrowed = parameters.get("name") or parameters.get("namespace")
     return not narrowed and parameters.get("selector") == labels

@@ -247,7 +247,7 @@ def test_the_operator_looks_at_every_policy_that_the_lock_is_made_of():
         for kind in ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
     }
     for items in found.values():
-        assert {item["metadata"]["name"] for item in items} == set(lock_policies.POLICIES)
+        assert {item["metadata"]["name"] for item in items} == set(names.LOCK_POLICIES)
     assert lock_policies.first_complaint(*found.values()) is None
     assert lock_policies.MAY_IGNORE == UNOBTRUSIVE
 

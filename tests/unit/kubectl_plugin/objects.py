@@ -1,6 +1,6 @@
 """Objects as the API gives them."""
 
-from detour_kubectl.domain import health
+from detour_crds import names
 
 MIB = 1 << 20
 TYPES = (
@@ -217,8 +217,8 @@ def binding(name, actions=("Deny",)):
     }
 
 
-POLICIES = [policy(name) for name in health.LOCK_POLICIES]
-BINDINGS = [binding(name) for name in health.LOCK_POLICIES]
+POLICIES = [policy(name) for name in names.LOCK_POLICIES]
+BINDINGS = [binding(name) for name in names.LOCK_POLICIES]
 
 
 def _parsed(line):

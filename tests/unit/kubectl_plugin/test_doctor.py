@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from detour_crds import names
 from detour_kubectl.commands import app
 from detour_kubectl.domain import health
 from detour_kubectl.domain.rights import RIGHTS
@@ -151,7 +152,7 @@ def test_a_plugin_that_was_not_installed_has_no_version_to_compare(well, run, mo
 def test_the_policies_looked_for_are_those_of_the_chart():
     text = "".join(path.read_text() for path in TEMPLATES.glob("*.yaml"))
     named = re.findall(r"kind: ValidatingAdmissionPolicy\nmetadata:\n  name: (\S+)", text)
-    assert sorted(named) == list(health.LOCK_POLICIES)
+    assert sorted(named) == list(names.LOCK_POLICIES)
 
 
 def test_versions_are_those_of_the_readme():

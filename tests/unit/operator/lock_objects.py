@@ -1,6 +1,6 @@
 """The policies of the lock and their bindings as an API server has them, as far as they matter."""
 
-from detour_operator.adapters import lock_policies
+from detour_crds import names
 
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 POLICIES = f"{ADMISSION}/validatingadmissionpolicies"
@@ -11,7 +11,7 @@ LABELS = {"detour.dev/component": "lock"}
 def policies():
     return [
         {"metadata": {"name": name, "labels": LABELS}, "spec": {"failurePolicy": "Fail"}}
-        for name in lock_policies.POLICIES
+        for name in names.LOCK_POLICIES
     ]
 
 
@@ -25,7 +25,7 @@ def bindings():
                 "paramRef": {"selector": _selector(name), "parameterNotFoundAction": "Allow"},
             },
         }
-        for name in lock_policies.POLICIES
+        for name in names.LOCK_POLICIES
     ]
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from detour_crds import names
 from detour_operator.adapters import api_servers, lock_policies
 from detour_operator.adapters.lock_attempts import Trial
 from detour_operator.adapters.lock_policies import FRESH_SECONDS
@@ -214,7 +215,7 @@ def ignoring(name):
 
 
 @pytest.mark.parametrize("kind", [lock_objects.POLICIES, lock_objects.BINDINGS])
-@pytest.mark.parametrize("name", lock_policies.POLICIES)
+@pytest.mark.parametrize("name", names.LOCK_POLICIES)
 def test_a_policy_that_is_missing_or_unbound_is_named(addressed, name, kind):
     answer, _ = ask_at_one(REFUSED, addressed, read=missing(name, kind))
     assert (answer.bites, answer.reason) == (False, "LockIncomplete")
