@@ -83,6 +83,9 @@ LOCK_POLICIES: Final = (
 )
 """The ValidatingAdmissionPolicies, and their bindings, that the chart makes the lock of."""
 
+STATUS_REFUSED: Final = "StatusRefused"
+"""Reason in ``status.node.lastError``: the API server takes no other status of the node agent."""
+
 IMAGE_NAME: Final = "disk.img"
 """The raw image in a filesystem claim (KubeVirt's layout)."""
 QEMU_UID: Final = 107

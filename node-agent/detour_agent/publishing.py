@@ -7,8 +7,8 @@ last: a guest on an overlay of which nothing is heard is for a person to see.
 import dataclasses
 
 from detour_crds.attachment_switch import LastError, Node, Qemu, Top
+from detour_crds.names import STATUS_REFUSED
 
-REFUSED = "StatusRefused"
 COUNTER_SECONDS = 5.0
 """Bytes of the overlay and of the merge alone are written no more often than this."""
 
@@ -42,7 +42,7 @@ def refusal(before: Node, token: str | None, said: str) -> Node:
         return before
     unknown = Node(token=token, top=Top.UNKNOWN, qemu=Qemu.UNKNOWN)
     error = LastError(
-        reason=REFUSED,
+        reason=STATUS_REFUSED,
         message=f"the API server refuses the node agent's status, and what else it says is old:"
         f" {said}",
     )
@@ -55,7 +55,7 @@ def without_refusal(node: Node) -> Node:
 
 
 def _is_refusal(node: Node) -> bool:
-    return node.last_error is not None and node.last_error.reason == REFUSED
+    return node.last_error is not None and node.last_error.reason == STATUS_REFUSED
 
 
 def _says_more(before: Node, after: Node) -> bool:

@@ -18,7 +18,7 @@ from detour_crds.attachment_switch import (
     MirrorSpec,
     Node,
 )
-from detour_crds.names import ATTACHMENT_SWITCHES, GROUP, VERSION
+from detour_crds.names import ATTACHMENT_SWITCHES, GROUP, STATUS_REFUSED, VERSION
 from detour_crds.serialise import parse, serialise
 from detour_crds.volume_migration import OverlaySpec, Trust
 
@@ -141,7 +141,7 @@ class Switches:
             if error.status in REPLACED_CODES or _did_not_apply(error):
                 raise NotYet("SwitchReplaced", f"{error.status} {error.reason}") from error
             if error.status == INVALID:
-                raise StepFailed("StatusRefused", _said(error)) from error
+                raise StepFailed(STATUS_REFUSED, _said(error)) from error
             raise unreachable(error) from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise unreachable(error) from error

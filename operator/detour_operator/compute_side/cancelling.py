@@ -17,7 +17,7 @@ from detour_operator.compute_side import (
 from detour_operator.compute_side.fence import close_fence, point_instance_at
 from detour_operator.compute_side.observation import Machine, Observation
 from detour_operator.compute_side.refusal import Refusal
-from detour_operator.compute_side.step import Step, record, stall, wait
+from detour_operator.compute_side.step import Step, record, stall, wait_for_agent
 
 CANCELLED = "Cancelled"
 FAILED = "DestinationFailed"
@@ -170,9 +170,8 @@ def _wait_for_node(seen: Observation) -> Step | None:
     node = seen.switch.node
     if node is not None and node.reached is Order.SOURCE:
         return None
-    trouble = f" ({node.last_error.message})" if node and node.last_error else ""
     message = "the node agent takes the guest's writes back into the source"
-    return wait("Cancelling", message + trouble)
+    return wait_for_agent(seen, "Cancelling", message)
 
 
 def _finish(seen: Observation, why: Refusal) -> Step:

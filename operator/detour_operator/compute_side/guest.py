@@ -7,7 +7,7 @@ from detour_crds.answers import ENDS
 from detour_crds.attachment_switch import Compute, Position, Qemu
 from detour_crds.volume_migration import Trust
 from detour_operator.compute_side.observation import Nothing, Observation, Pod
-from detour_operator.compute_side.step import Step, stall, wait
+from detour_operator.compute_side.step import Step, stall, wait, wait_for_agent
 
 NODE_LOST = stops.NODE_LOST
 
@@ -97,7 +97,7 @@ def lost(seen: Observation) -> Step | None:
     if not seen.alive:  # row U3
         where = seen.switch.compute.node
         message = f"the instance is gone or has ended: waiting for the node agent of {where}"
-        return wait("InstanceGone", f"{message} to see the end of its QEMU")
+        return wait_for_agent(seen, "InstanceGone", f"{message} to see the end of its QEMU")
     instance = seen.own_instance
     if instance is not None and instance.node != seen.switch.compute.node:
         message = f"the instance moved from {seen.switch.compute.node} to {instance.node}"
@@ -119,4 +119,4 @@ def certain(seen: Observation) -> Step | None:
         off = seen.node_given_up is True or answer(seen) is ENDS.get(seen.switch.order)
         return None if off else waits_for_node(seen, "its QEMU may still be writing there")
     message = f"waiting for the node agent of {seen.switch.compute.node} to see the end of QEMU"
-    return wait("InstanceGone", message)
+    return wait_for_agent(seen, "InstanceGone", message)

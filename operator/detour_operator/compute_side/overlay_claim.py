@@ -23,7 +23,7 @@ from detour_operator.compute_side.guest import (
 )
 from detour_operator.compute_side.holding import Held, held
 from detour_operator.compute_side.observation import Claim, Observation, Pod, Switch
-from detour_operator.compute_side.step import Step, act, record, ref, stall, wait
+from detour_operator.compute_side.step import Step, act, record, ref, stall, wait, wait_for_agent
 
 OVERLAY_MISSING = "OverlayMissing"
 SHARED, SINGLE = "ReadWriteMany", "ReadWriteOnce"
@@ -129,7 +129,7 @@ def take_down(seen: Observation) -> Step | None:
         if step is not None:
             return step
     elif mounted and seen.alive:
-        return wait("CleaningUp", "the node agent removes the overlay")
+        return wait_for_agent(seen, "CleaningUp", "the node agent removes the overlay")
     pod = seen.overlay_pod
     if isinstance(pod, Pod) and not pod.deleting:
         return act("CleaningUp", f"deleting the pod {pod.name}", DeleteOverlayPod(pod.uid))

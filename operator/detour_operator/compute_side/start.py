@@ -18,7 +18,14 @@ from detour_operator.compute_side.holding import hold
 from detour_operator.compute_side.lock import put_on
 from detour_operator.compute_side.observation import Instance, Observation
 from detour_operator.compute_side.refusal import Refusal
-from detour_operator.compute_side.step import REFUSED_SECONDS, Step, record, ref, wait
+from detour_operator.compute_side.step import (
+    REFUSED_SECONDS,
+    Step,
+    record,
+    ref,
+    wait,
+    wait_for_agent,
+)
 
 ACCEPTED = "Accepted"
 DRY_RUN_PASSED = "DryRunPassed"
@@ -87,7 +94,8 @@ def _inspect(seen: Observation) -> Step | None:
     if node and node.inspection and node.inspection.reason == ACCEPTED:
         return None
     where = seen.switch.compute.node
-    return wait("Inspecting", f"waiting for the node agent of {where} to inspect the disk")
+    message = f"waiting for the node agent of {where} to inspect the disk"
+    return wait_for_agent(seen, "Inspecting", message)
 
 
 def _only_looked(seen: Observation) -> Step | None:

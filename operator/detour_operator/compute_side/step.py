@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 from detour_crds.attachment_switch import Compute, ObjectRef, Position
+from detour_crds.names import STATUS_REFUSED
 from detour_operator.compute_side.actions import Action
 from detour_operator.compute_side.observation import (
     Claim,
@@ -63,6 +64,19 @@ def stall(reason: str, message: str, stop: str | None = None) -> Step:
     if stop:
         message += f" (to answer: spec.trust, with spec.answeredStop {stop})"
     return Step(reason=reason, message=message, stalled=True, stop=stop)
+
+
+def wait_for_agent(seen: Observation, reason: str, message: str) -> Step:
+    """Wait for the node agent, and say why its last try failed.
+
+    Where the API server refuses its status nothing that it does becomes known: a person has to see
+    to that, and then this goes on by itself.
+    """
+    error = seen.switch.node.last_error if seen.switch.node else None
+    if error is None:
+        return wait(reason, message)
+    told = f"{message}; the last try failed: {error.message}"
+    return stall(STATUS_REFUSED, told) if error.reason == STATUS_REFUSED else wait(reason, told)
 
 
 def act(reason: str, message: str, *actions: Action) -> Step:

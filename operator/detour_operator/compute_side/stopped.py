@@ -12,7 +12,7 @@ from detour_operator.compute_side import beside, direct, guest
 from detour_operator.compute_side.actions import CreateFinisher, DeleteFinisher
 from detour_operator.compute_side.destination import destination_noted
 from detour_operator.compute_side.observation import Claim, Observation, Pod
-from detour_operator.compute_side.step import Step, act, record, ref, wait
+from detour_operator.compute_side.step import Step, act, record, ref, wait, wait_for_agent
 
 GUEST_STOPPED = "GuestStopped"
 UNDER_WAY = (Order.OVERLAY, Order.MIRRORED)
@@ -55,7 +55,7 @@ def go_on(seen: Observation) -> Step:
     if seen.switch.order in UNDER_WAY:
         return _forward(seen) if _goes_forward(seen) else _keep(seen)
     message = "the guest stopped: its last writes are being merged onto the destination"
-    return hold(seen) or wait(GUEST_STOPPED, _with_error(seen, message))
+    return hold(seen) or wait_for_agent(seen, GUEST_STOPPED, message)
 
 
 def _keep(seen: Observation) -> Step:
@@ -117,14 +117,7 @@ def let_go(seen: Observation) -> Step | None:
         return None
     if isinstance(seen.finisher, Pod) and not seen.finisher.deleting:
         if beside.is_being_removed(seen):
-            return wait("CleaningUp", _with_error(seen, "the node agent removes the overlay"))
+            return wait_for_agent(seen, "CleaningUp", "the node agent removes the overlay")
         message = f"deleting the pod {seen.finisher.name}"
         return act("CleaningUp", message, DeleteFinisher(seen.finisher.uid))
     return wait("CleaningUp", "waiting for the pod that finished the move to be gone")
-
-
-def _with_error(seen: Observation, message: str) -> str:
-    node = seen.switch.node
-    if node is None or node.last_error is None:
-        return message
-    return f"{message}; the last try failed: {node.last_error.message}"

@@ -21,7 +21,7 @@ from detour_operator.compute_side.destination import destination_noted
 from detour_operator.compute_side.fence import close_fence, noted_by_kubevirt, point_instance_at
 from detour_operator.compute_side.holding import hold
 from detour_operator.compute_side.observation import Machine, Observation
-from detour_operator.compute_side.step import Step, act, record, stall, wait
+from detour_operator.compute_side.step import Step, act, record, stall, wait, wait_for_agent
 
 
 def switch(seen: Observation) -> Step:
@@ -59,9 +59,7 @@ def _wait_for_node(seen: Observation, order: Order, node: Node | None) -> Step:
         return answering.stopped(seen, node.stopped, message)
     if node is None:
         message += f"; the node agent of {seen.switch.compute.node} has not reported yet"
-    elif node.last_error is not None:
-        message += f"; the last try failed: {node.last_error.message}"
-    return wait(reason, message)
+    return wait_for_agent(seen, reason, message)
 
 
 def _frozen(seen: Observation) -> Step:
@@ -192,7 +190,7 @@ def _overlay_removed(seen: Observation) -> Step | None:
     node = seen.switch.node
     if node is None or node.overlay is None or guest.left_alone(seen):
         return None
-    return wait("CleaningUp", "the node agent removes the overlay")
+    return wait_for_agent(seen, "CleaningUp", "the node agent removes the overlay")
 
 
 def _restarted(seen: Observation) -> Step | None:

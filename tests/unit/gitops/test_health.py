@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from detour_crds.attachment_switch import Handover, Order, Position, Qemu
+from detour_crds import names
+from detour_crds.attachment_switch import Handover, LastError, Order, Position, Qemu
 from detour_crds.conditions import stamped
 from detour_crds.serialise import serialise
 from detour_crds.volume_migration import Copied, HandoverMode, VolumeMigrationStatus
@@ -111,6 +112,15 @@ STAGES = {
         WAITS,
     ),
     "Cancelling": (at(spec=CANCEL), UNDER_WAY),
+    "Freezing, the agent's status is refused": (
+        told(
+            told(at(switch=Switch()), "Locked", "Locked", is_true=True),
+            "Stalled",
+            names.STATUS_REFUSED,
+            is_true=True,
+        ),
+        BAD,
+    ),
     "Merging, stalled": (told(asked("frozen"), "Stalled", "GuestStopped", is_true=True), BAD),
     "Succeeded": (asked("destination"), WELL),
     "Succeeded, already there": (there(), WELL),
@@ -220,6 +230,13 @@ SWITCHES = {
     ),
     "the node is lost": (
         compute_switches.seen(compute={"order": Order.OVERLAY}, node={}, node_lost=True),
+        BAD,
+    ),
+    "the agent's status is refused": (
+        compute_switches.seen(
+            compute={"order": Order.OVERLAY},
+            node={"last_error": LastError(reason=names.STATUS_REFUSED, message="m")},
+        ),
         BAD,
     ),
     "ended": (

@@ -69,6 +69,7 @@ class TestReasons:
             ("GuestStopped", "Ready", Outcome.RUNNING, "WAITING"),
             ("GuestStopped", "Ready", Outcome.FAILED, "ENDED"),
             ("RestartRequired", "SourceDeleted", Outcome.SUCCEEDED, "AFTER"),
+            ("StatusRefused", "Ready", Outcome.STALLED, "STALLED"),
             ("SourceNamedAgain", "Ready", Outcome.SUCCEEDED, "STALLED"),
         ],
     )
