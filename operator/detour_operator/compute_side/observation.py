@@ -83,7 +83,8 @@ class Machine:
     ``shareable``: its template lets others write to the disk at the same time. ``starts``: the
     ``runStrategy`` for which KubeVirt makes an instance of its own accord; empty if it makes none.
     ``shown``: what KubeVirt calls its state, for people.
-    ``kept_running``: KubeVirt is to start it again, whenever it is down.
+    ``kept_running``: KubeVirt is to replace an instance that has ended; unlike ``starts`` with
+    RerunOnFailure at any time, and not with strategies that make one instance alone.
     """
 
     name: str

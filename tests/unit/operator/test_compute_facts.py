@@ -213,3 +213,18 @@ def test_under_which_strategy_an_instance_is_made_by_itself(spec, status, strate
 )
 def test_whether_kubevirt_starts_a_machine_again(spec, kept):
     assert facts.machine(machine(**spec), "data").kept_running is kept
+
+
+@pytest.mark.parametrize(
+    ("strategy", "starts", "kept"),
+    [
+        ("Once", "Once", False),
+        ("WaitAsReceiver", "WaitAsReceiver", False),
+        ("RerunOnFailure", "", True),
+    ],
+)
+def test_to_make_an_instance_and_to_replace_one_are_two_things(strategy, starts, kept):
+    raw = machine(runStrategy=strategy)
+    raw["status"] = {"runStrategy": strategy}
+    seen = facts.machine(raw, "data")
+    assert (seen.starts, seen.kept_running) == (starts, kept)
