@@ -113,7 +113,10 @@ class Machine:
         """Wait until KubeVirt says that the guest runs."""
 
         def running() -> bool:
-            return self.instance().get("status", {}).get("phase") == "Running"
+            found = self.instance()
+            if _never_gets_its_kernel(found):
+                self.kube.delete("virtualmachineinstances", self.name, self.namespace)
+            return bool(found.get("status", {}).get("phase") == "Running")
 
         wait_for(f"VM {self.name} to run", running, seconds=seconds, seen=self.instance)
 
@@ -215,3 +218,18 @@ def _claim(spec: Object, name: str) -> str:
     volume = next(item for item in spec["volumes"] if item["name"] == name)
     claim = volume.get("persistentVolumeClaim") or {"claimName": volume["dataVolume"]["name"]}
     return str(claim["claimName"])
+
+
+def _never_gets_its_kernel(instance: Object) -> bool:
+    """Whether it has met a fault of KubeVirt (1.8.2, 1.9.0) that only another instance gets over.
+
+    A first try to mount the kernel may come before the container that has it answers. Each later
+    one fails at the folder that is there since: ``os.IsExist`` does not see through the error that
+    ``safepath.MkdirAtNoFollow`` wraps (``virt-handler/container-disk/mount.go``).
+    """
+    told = instance.get("status", {}).get("conditions") or []
+    return "deletionTimestamp" not in instance.get("metadata", {}) and any(
+        "mounting kernel artifacts" in item.get("message", "")
+        and "file exists" in item.get("message", "")
+        for item in told
+    )
