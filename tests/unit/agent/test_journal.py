@@ -134,6 +134,13 @@ def test_a_file_that_cannot_be_read_stops(tmp_path: Path, content: bytes):
     assert stopped.value.reason == "JournalUnreadable"
 
 
+def test_a_disk_that_takes_no_record_stops(tmp_path: Path):
+    (tmp_path / "switches").write_bytes(b"")
+    with pytest.raises(InvariantBroken) as stopped:
+        JournalFiles(tmp_path).write(RECORD)
+    assert stopped.value.reason == "JournalNotWritten"
+
+
 def test_a_journal_of_another_switch_stops(tmp_path: Path):
     store = JournalFiles(tmp_path)
     store.write(dataclasses.replace(RECORD, switch_uid="other"))

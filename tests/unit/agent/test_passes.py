@@ -431,6 +431,25 @@ def test_a_guest_lost_while_a_start_is_taken_back_misses_no_overlay(number: int)
     assert agent.switch.node.stopped is None
 
 
+def test_two_overlays_that_hold_data_stop_and_nothing_is_merged():
+    machine = Machine()
+    agent = Agent(machine)
+    agent.reach(Order.OVERLAY)
+    agent.guest_stops()
+    ours, before = decode(machine.journal), machine.source
+    second = f"second-{ours.overlays[0]}"
+    machine.overlays[second] = before + 1
+    machine.write(dataclasses.replace(ours, overlays=(*ours.overlays, second)))
+    agent.order(Order.SOURCE)
+    for _ in range(4):
+        agent.once()
+    assert agent.switch.node.stopped.reason == "OverlayAmbiguous"
+    assert machine.source == before
+    del machine.overlays[second]
+    agent.reach(Order.SOURCE)
+    assert machine.source > before
+
+
 def test_an_unreadable_journal_stops_and_touches_nothing():
     machine = Machine()
     agent = Agent(machine)

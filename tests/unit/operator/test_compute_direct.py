@@ -41,6 +41,7 @@ def order_of(decision):
 def test_the_first_order_is_mirrored():
     decision = decide(by_qemu(node={}))
     assert order_of(decision) is Order.MIRRORED
+    assert decision.reason == "Mirroring"
 
 
 @pytest.mark.parametrize("named", [True, False])

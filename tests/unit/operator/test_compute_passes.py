@@ -17,6 +17,7 @@ from unit.operator.compute_cluster import INSTANCE, MACHINE, NS, REVIEWS, SWITCH
 pytestmark = pytest.mark.thorough
 
 SETTINGS = Settings(namespace="detour-system", pod_name="operator-0", copier_image="copier:1")
+NEW = f"{NS}/persistentvolumeclaims/new"
 HOLDER = f"{NS}/pods/{holder_name('12345678-abcd')}"
 CONTROLLER = "system:serviceaccount:kubevirt:kubevirt-controller"
 ACCEPTED = {"inspection": {"reason": "Accepted"}}
@@ -386,6 +387,21 @@ def test_a_refused_handover_is_told(driver):
     assert ready["reason"] == "Forbidden"
     assert "a webhook says no" in ready["message"]
     assert driver.cluster.compute["order"] == "Mirrored"
+
+
+def test_a_destination_that_went_before_the_handover_is_waited_for(driver):
+    driver.frozen()
+    driver.cluster.ask("Destination")
+    driver.passes()
+    there = driver.cluster.objects.pop(NEW)
+    driver.cluster.report(reached="Mirrored", overlay={"name": "o"})
+    with pytest.raises(DetourError, match="put it back"):
+        driver.passes()
+    assert condition(driver.cluster, "Ready")["reason"] == "ClaimNotFound"
+    assert driver.cluster.compute["order"] == "Mirrored"
+    driver.cluster.objects[NEW] = there
+    driver.passes()
+    assert claim(driver.cluster.objects[INSTANCE], "spec") == "new"
 
 
 def test_without_permission_the_machine_waits_for_its_restart(driver):

@@ -103,6 +103,28 @@ def test_what_may_not_be_made_while_the_source_is_frozen_is_given_up(offering):
     assert ask[2][1] == {"op": "replace", "path": "/spec/position", "value": "Source"}
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "reason"),
+    [
+        ("VolumeSnapshot", SNAPSHOTS, "SnapshotRefused"),
+        ("CSIClone", CLAIMS, "ClaimRefused"),
+        ("HostAssisted", JOBS, "JobRefused"),
+    ],
+)
+def test_what_is_refused_to_a_method_that_is_asked_for_fails_the_copy(
+    offering, method, path, reason
+):
+    offering.objects[MIGRATION]["spec"]["copy"] = {"method": method}
+    while SWITCH not in offering.objects:
+        pass_until_it_writes(offering)
+    freeze(offering)
+    offering.refuses = {path}
+    refused_pass(offering)
+    copied = told_of(offering, "Copied")
+    assert (copied["status"], copied["reason"]) == ("False", reason)
+    assert "exceeded quota: few" in copied["message"]
+
+
 def copying_job(cluster):
     """A Job that was started a while ago."""
     cluster.objects[MIGRATION]["spec"]["copy"] = {"method": "HostAssisted"}
