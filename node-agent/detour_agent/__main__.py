@@ -1,12 +1,10 @@
 """The node agent: ``python -m detour_agent``."""
 
-import fcntl
 import logging
 import os
 import signal
 import sys
 import threading
-from pathlib import Path
 
 import detour_failpoints
 from detour_agent import guarding, logs
@@ -18,6 +16,7 @@ from detour_agent.adapters.kept_records import KeptRecords
 from detour_agent.adapters.launchers import Launchers
 from detour_agent.adapters.libvirt_domain import start_event_loop
 from detour_agent.adapters.mounts import NodeMounts
+from detour_agent.adapters.node_lock import take_lock
 from detour_agent.adapters.offline_images import OfflineImages
 from detour_agent.adapters.places import Places
 from detour_agent.adapters.processes import NodeProcesses
@@ -86,17 +85,6 @@ def agent(settings: Settings) -> Loop:
 
     collector = Collector(records, switches, clock)
     return Loop(switches, lambda: Passes(ports, reports), forget, collector.collect)
-
-
-def take_lock(path: Path) -> int:
-    """Wait until no other agent acts on this node; the lock goes with the process."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        log.info("waiting for the agent before this one to end")
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-    return descriptor
 
 
 def _end(stopped: threading.Event) -> None:
