@@ -170,10 +170,12 @@ def held(cluster, machines, migrate):
 
     def make(**options) -> tuple[Machine, Migration]:
         machine = machines()
+        chosen = options.pop("destination_class", None)
         machine.create(options.pop("storage_class", cluster.source_class), "128Mi", **options)
         machine.wait_until_running()
         machine.wait_for_writes()
-        destination = {"claimTemplate": {"storageClassName": cluster.destination_class}}
+        template = {"storageClassName": chosen or cluster.destination_class}
+        destination = {"claimTemplate": template}
         migration = migrate("held", machine.name, destination, hold=True)
         migration.wait_for_condition("Copied")
         return machine, migration

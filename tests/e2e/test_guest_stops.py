@@ -2,12 +2,15 @@
 
 import pytest
 
+from harness import agents
 from harness.kube import wait_for
 from harness.machine import Machine
 
 SIZE = "256Mi"
 MERGING = ("Merging", "Switching", "CleaningUp", "Succeeded")
 """Or what comes after it: a small merge is soon over."""
+BACK, FORWARD = {"D12", "D13"}, {"D9", "D11", "D14"}
+"""Rows of docs/states.md: the overlay is merged into the source, or onto the destination."""
 
 
 @pytest.fixture
@@ -62,6 +65,7 @@ def test_while_it_waits_the_writes_go_back_and_the_move_starts_again(
     machine.crash()
     assert_started_by_itself(machine, before, migration)
     assert machine.instance_claim() == machine.source
+    assert agents.rows(kube, migration) >= BACK
     wait_for(
         "the second try to be copied",
         lambda: (
@@ -91,13 +95,14 @@ def test_finish_keeps_it_down_until_the_destination_has_everything(
     wait_until_gone(migration)
     kube.patch("volumemigrations", "m", namespace, {"spec": {"hold": False}})
     assert migration.wait_for_end()["status"] == "True", migration.story()
+    assert agents.rows(kube, migration) >= FORWARD
     assert_started_by_itself(machine, before, migration)
     assert machine.instance_claim() == "m"
     assert_intact(machine, "m")
 
 
 @pytest.mark.e2e
-def test_cancel_ends_on_the_source(cluster, machine, migrate):
+def test_cancel_ends_on_the_source(cluster, kube, machine, migrate):
     spec = {"hold": True, "whenStopped": "Cancel"}
     migration = migrate("m", machine.name, destination(cluster), **spec)
     migration.wait_for_condition("Copied")
@@ -106,6 +111,7 @@ def test_cancel_ends_on_the_source(cluster, machine, migrate):
     machine.crash()
     ended = migration.wait_for_end()
     assert (ended["status"], ended["reason"]) == ("False", "GuestStopped"), migration.story()
+    assert agents.rows(kube, migration) >= BACK
     assert_started_by_itself(machine, before, migration)
     assert machine.instance_claim() == machine.source
     assert_intact(machine, machine.source)

@@ -14,16 +14,24 @@ DRY = "--dry-run=server"
 def test_what_would_lose_writes_is_denied_and_nothing_else_is(
     cluster, kube, held, machines, namespace
 ):
-    machine, migration = held()
+    by_driver = cluster.provider.classes.csi
+    first, second = by_driver or (cluster.source_class, cluster.destination_class)
+    machine, migration = held(storage_class=first, destination_class=second)
     other = machines("other")
-    other.create(cluster.source_class, SIZE)
+    other.create(first, SIZE)
     other.wait_until_running()
 
-    def everything():
-        found = attempts.of_machine(kube, machine)
-        for claim in (machine.source, migration.name):
+    def of_claims(*claims):
+        found = {}
+        for claim in claims:
             found |= attempts.of_claim(kube, namespace, claim)
+            if by_driver:
+                found |= attempts.of_claim_by_driver(kube, namespace, claim)
         return found
+
+    def everything():
+        claims = of_claims(machine.source, migration.name)
+        return attempts.of_machine(kube, machine) | claims
 
     for what, attempt in everything().items():
         told = attempts.refusal(attempt)
@@ -41,7 +49,7 @@ def test_what_would_lose_writes_is_denied_and_nothing_else_is(
         with pytest.raises(KubectlError, match=r"(?i)cannot evict"):
             evict(kube, compute[pod]["name"], namespace)
 
-    others = attempts.of_machine(kube, other) | attempts.of_claim(kube, namespace, other.source)
+    others = attempts.of_machine(kube, other) | of_claims(other.source)
     for what, attempt in others.items():
         told = attempts.refusal(attempt, DRY)
         assert "policy" not in told.lower(), f"{what}: {told}"

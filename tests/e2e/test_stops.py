@@ -4,18 +4,17 @@ The stops are brought about by changing what a real accident would: the journal 
 the node, while the node agent is held, and the end of the guest.
 """
 
-import contextlib
 import json
 
 import pytest
 
+from harness import agents
 from harness.kube import wait_for
 from harness.machine import LIBVIRT
 
 pytestmark = pytest.mark.e2e
 
 SIZE = "256Mi"
-AGENT = "[d]etour_agent"
 STATE = "/var/lib/detour/switches"
 
 
@@ -41,13 +40,8 @@ class Accident:
         machine.wait_for_writes()
         self.folder = f"{STATE}/{self.migration.switch()['metadata']['uid']}"
 
-    @contextlib.contextmanager
     def agent_held(self):
-        self.on_node(self.node, "pkill", "-STOP", "-f", AGENT)
-        try:
-            yield
-        finally:
-            self.on_node(self.node, "pkill", "-CONT", "-f", AGENT)
+        return agents.held(self.on_node, self.node)
 
     def journal(self, **changes):
         path = f"{self.folder}/journal.json"
@@ -67,14 +61,24 @@ class Accident:
         self.before = self.machine.instance_uid()
         self.machine.crash()
 
-    def wait_for_stop(self, reason):
-        """Stopped with that reason, with everything kept and locked."""
+    def wait_for_row(self, row):
+        """Until the agent has come to a row of docs/states.md."""
+        wait_for(
+            f"row {row}",
+            lambda: row in agents.rows(self.kube, self.migration),
+            seconds=240,
+            seen=self.migration.story,
+        )
+
+    def wait_for_stop(self, reason, row):
+        """Stopped with that reason, in that row of docs/states.md, with everything locked."""
 
         def stopped():
             found = self.migration.condition("Stalled")
             return found.get("status") == "True" and found["reason"] == reason
 
         wait_for(f"the stop {reason}", stopped, seconds=240, seen=self.migration.story)
+        assert self.migration.switch()["status"]["node"]["row"] == row
         assert self.migration.switch()["status"]["compute"]["locked"] is True
         assert self.kube.get("pvc", self.machine.source, self.migration.namespace)
         assert self.kube.get("pvc", "m", self.migration.namespace)
@@ -107,7 +111,7 @@ def test_ambiguous_pivot(accident):
         accident.journal(stage="pivot")
         accident.crash()
         accident.patch(hold=False)
-    accident.wait_for_stop("AmbiguousPivot")
+    accident.wait_for_stop("AmbiguousPivot", "D5")
     accident.answer("Overlay")
     accident.assert_goes_on("m", "True")
 
@@ -118,16 +122,21 @@ def test_ambiguous_commit(accident):
         accident.journal(stage="commitpivot")
         accident.crash()
         accident.patch(cancel=True)
-    accident.wait_for_stop("AmbiguousCommit")
+    accident.wait_for_stop("AmbiguousCommit", "D7")
     accident.answer("Overlay")
     accident.assert_goes_on(accident.machine.source, "False")
 
 
 def test_journal_missing(accident):
+    """While the guest runs it is written anew from what QEMU says; without it nobody knows."""
+    with accident.agent_held():
+        accident.on_node(accident.node, "rm", f"{accident.folder}/journal.json")
+    accident.wait_for_row("J1")
+    accident.machine.wait_for_writes()
     with accident.agent_held():
         accident.on_node(accident.node, "rm", f"{accident.folder}/journal.json")
         accident.crash()
-    accident.wait_for_stop("JournalMissing")
+    accident.wait_for_stop("JournalMissing", "D2")
     accident.answer("Overlay", cancel=True)
     accident.assert_goes_on(accident.machine.source, "False")
 
@@ -139,7 +148,7 @@ def test_overlay_missing(accident):
         accident.on_node(
             accident.node, "sh", "-c", 'rm "$1"/overlay/*.qcow2', "sh", accident.folder
         )
-    accident.wait_for_stop("OverlayMissing")
+    accident.wait_for_stop("OverlayMissing", "U5")
     accident.answer("Source", cancel=True)
     accident.assert_goes_on(accident.machine.source, "False", whole=False)
 
@@ -150,7 +159,7 @@ def test_destination_failed(accident):
         accident.journal(stage="offline-finish", destination={"device": 1, "inode": 1})
         accident.crash()
         accident.patch(hold=False)
-    accident.wait_for_stop("DestinationFailed")
+    accident.wait_for_stop("DestinationFailed", "D10")
     accident.answer("Overlay")
     accident.assert_goes_on(accident.machine.source, "False")
 
@@ -160,7 +169,7 @@ def test_chain_against_record(accident):
     before = accident.machine.instance_uid()
     with accident.agent_held():
         accident.journal(stage="cancelled")
-    accident.wait_for_stop("ChainAgainstRecord")
+    accident.wait_for_stop("ChainAgainstRecord", "X4")
     accident.answer("Overlay")
     accident.patch(hold=False)
     migration, machine = accident.migration, accident.machine
@@ -182,7 +191,7 @@ def test_foreign_chain(accident):
     spec = f"{target},snapshot=external,file=/var/run/kubevirt-private/foreign.qcow2"
     options = ("--disk-only", "--no-metadata", "--diskspec", spec)
     kube.run(*virsh, "snapshot-create-as", domain, *options)
-    accident.wait_for_stop("ForeignChain")
+    accident.wait_for_stop("ForeignChain", "X3")
     kube.run(*virsh, "blockcommit", domain, target, "--shallow", "--active", "--pivot", "--wait")
     accident.patch(hold=False)
     migration = accident.migration

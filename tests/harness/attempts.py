@@ -15,7 +15,9 @@ GROUPS = {
     "VirtualMachineRestore": "snapshot",
     "VirtualMachineClone": "clone",
     "VirtualMachineExport": "export",
+    "VirtualMachineBackup": "backup",
 }
+ALPHA = {"VirtualMachineBackup"}
 VOLUMES = "/spec/template/spec/volumes"
 
 
@@ -124,6 +126,7 @@ def of_stopped_machine(kube: Kube, machine: Machine) -> dict[str, Attempt]:
 
 def _whether_it_runs_or_not(tries: _Tries, machine: Machine) -> dict[str, Attempt]:
     this = {"apiGroup": "kubevirt.io", "kind": "VirtualMachine", "name": machine.name}
+    other = {**this, "name": "extra"}
     further = {"name": "extra", "persistentVolumeClaim": {"claimName": "extra"}}
     claim = f"{VOLUMES}/0/persistentVolumeClaim/claimName"
     return {
@@ -139,9 +142,13 @@ def _whether_it_runs_or_not(tries: _Tries, machine: Machine) -> dict[str, Attemp
             [{"op": "replace", "path": claim, "value": "extra"}]
         ),
         "snapshot": tries.copy("VirtualMachineSnapshot", source=this),
-        "restore": tries.copy("VirtualMachineRestore", target=this),
+        "restore": tries.copy(
+            "VirtualMachineRestore", target=this, virtualMachineSnapshotName="earlier"
+        ),
         "clone": tries.copy("VirtualMachineClone", source=this),
+        "clone over it": tries.copy("VirtualMachineClone", source=other, target=this),
         "export": tries.copy("VirtualMachineExport", source=this),
+        "backup": tries.copy("VirtualMachineBackup", source=this, mode="Push", pvcName="extra"),
     }
 
 
@@ -172,9 +179,27 @@ def of_claim(kube: Kube, namespace: str, claim: str) -> dict[str, Attempt]:
     }
 
 
-def _copy(kind: str, namespace: str, **spec: Object) -> Object:
+def of_claim_by_driver(kube: Kube, namespace: str, claim: str) -> dict[str, Attempt]:
+    """What more may be tried with one whose driver makes snapshots and larger volumes."""
+    snapshot: Object = {
+        "apiVersion": "snapshot.storage.k8s.io/v1",
+        "kind": "VolumeSnapshot",
+        "metadata": {"name": "copy", "namespace": namespace},
+        "spec": {"source": {"persistentVolumeClaimName": claim}},
+    }
+    larger = {"spec": {"resources": {"requests": {"storage": "1Gi"}}}}
     return {
-        "apiVersion": f"{GROUPS[kind]}.kubevirt.io/v1beta1",
+        f"a snapshot of {claim}": lambda *flags: kube.create(snapshot, *flags),
+        f"resizing of {claim}": lambda *flags: kube.patch(
+            "persistentvolumeclaims", claim, namespace, larger, *flags
+        ),
+    }
+
+
+def _copy(kind: str, namespace: str, **spec: Object) -> Object:
+    version = "v1alpha1" if kind in ALPHA else "v1beta1"
+    return {
+        "apiVersion": f"{GROUPS[kind]}.kubevirt.io/{version}",
         "kind": kind,
         "metadata": {"name": "copy", "namespace": namespace},
         "spec": spec,

@@ -55,9 +55,13 @@ def _passive() -> list[dict]:
         "VirtualMachineClone": "clone",
         "VirtualMachineExport": "export",
     }
+    backup = ("VirtualMachineBackup", "virtualmachinebackups", ())
     return [
-        _crd(kind, f"{kind.lower()}s", (), group=f"{group}.kubevirt.io", version="v1beta1")
-        for kind, group in kinds.items()
+        *(
+            _crd(kind, f"{kind.lower()}s", (), group=f"{group}.kubevirt.io", version="v1beta1")
+            for kind, group in kinds.items()
+        ),
+        _crd(*backup, group="backup.kubevirt.io", version="v1alpha1"),
     ]
 
 

@@ -224,7 +224,7 @@ def _copies(namespace: str, vm: str, source: str, destination: str) -> dict[str,
         "clone": made("VirtualMachineClone", "clone.kubevirt.io", source=of_vm),
         "clone over it": made("VirtualMachineClone", "clone.kubevirt.io", target=of_vm),
         "export": made("VirtualMachineExport", export, source=of_vm),
-        "backup": made("VirtualMachineBackup", "backup.kubevirt.io", "v1", source=of_vm),
+        "backup": made("VirtualMachineBackup", "backup.kubevirt.io", "v1alpha1", source=of_vm),
         **{
             f"export of the {what}": made(
                 "VirtualMachineExport",

@@ -102,13 +102,10 @@ def optional_kinds() -> list[dict]:
     )
     approved = {"api-approved.kubernetes.io": "unapproved, for tests"}
     snapshots["metadata"]["annotations"] = approved
-    backups = kubevirt_crd(
-        "VirtualMachineBackup", "virtualmachinebackups", (), group="backup.kubevirt.io"
-    )
     volumes = kubevirt_crd(
         "DataVolume", "datavolumes", (), group="cdi.kubevirt.io", version="v1beta1"
     )
-    return [snapshots, backups, volumes]
+    return [snapshots, volumes]
 
 
 def _established(server: Server, name: str) -> bool:

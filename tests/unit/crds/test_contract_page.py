@@ -3,6 +3,8 @@
 import pathlib
 import re
 
+import yaml
+
 ROOT = pathlib.Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "contract.md").read_text()
 TESTS = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", PAGE)
@@ -28,3 +30,45 @@ def test_every_invariant_that_is_named_is_checked_by_the_model():
     checked = (ROOT / "tests/unit/model/invariants.py").read_text()
     assert INVARIANTS
     assert [name for name in INVARIANTS if f"def {name}(" not in checked] == []
+
+
+STATES = (ROOT / "docs" / "states.md").read_text()
+BEYOND = {"D1", "D8"}
+"""Rows of the protocol as it was designed that are none of the code's."""
+
+
+def first_cells(heading):
+    """The first cells of a section's table, without its head."""
+    section = PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("| ")]
+    return [line.split(" | ")[0].removeprefix("| ") for line in lines[1:]]
+
+
+def rows_named(cell):
+    """The rows of a cell such as ``L0 to L2, L5: words``."""
+    for part in cell.partition(":")[0].split(", "):
+        first, _, last = part.partition(" to ")
+        numbers = range(int(first[1:]), int((last or first)[1:]) + 1)
+        yield from (f"{first[0]}{number}" for number in numbers)
+
+
+def test_each_row_has_its_line():
+    named = [row for cell in first_cells("Rows") for row in rows_named(cell)]
+    assert len(named) == len(set(named))
+    written = set(re.findall(r"^\| ([A-Z][0-9]+) \|", STATES, re.MULTILINE))
+    assert set(named) == written | BEYOND | {"T1"}
+
+
+def test_each_rule_has_its_line():
+    written = re.findall(r"^\| (R[0-9]+) ", STATES, re.MULTILINE)
+    assert first_cells("Rules") == written
+
+
+def test_each_field_has_its_line():
+    fields = set()
+    for crd in ("volumemigrations", "attachmentswitches"):
+        document = yaml.safe_load((ROOT / "charts/detour/crds" / f"{crd}.yaml").read_text())
+        schema = document["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+        fields |= set(schema["properties"]["spec"]["properties"])
+    named = [name for cell in first_cells("Fields") for name in re.findall(r"`(\w+)`", cell)]
+    assert sorted(named) == sorted(fields)

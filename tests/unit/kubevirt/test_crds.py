@@ -23,7 +23,7 @@ def test_only_an_instance_takes_spec_and_status_in_one_patch(name, has_status):
     assert ("status" in version.get("subresources", {})) is has_status
 
 
-@pytest.mark.parametrize("kind", ["snapshot", "restore", "clone", "export"])
+@pytest.mark.parametrize("kind", ["snapshot", "restore", "clone", "export", "backup"])
 def test_what_reads_a_disk_can_be_asked_for(kind):
     group = {"restore": "snapshot"}.get(kind, kind)
     assert f"virtualmachine{kind}s.{group}.kubevirt.io" in FOUND

@@ -1,0 +1,36 @@
+"""The node agents: held up, and what they have done by their own words."""
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+
+from harness.install import NAMESPACE
+from harness.kube import Kube
+from harness.migration import Migration
+
+PROCESS = "[d]etour_agent"
+LOOKED_BACK = "--since=30m"
+
+
+@contextlib.contextmanager
+def held(on_node: Callable[..., str], node: str) -> Iterator[None]:
+    """Have the agent of a node do nothing meanwhile; it does not know."""
+    on_node(node, "pkill", "-STOP", "-f", PROCESS)
+    try:
+        yield
+    finally:
+        on_node(node, "pkill", "-CONT", "-f", PROCESS)
+
+
+def rows(kube: Kube, migration: Migration) -> set[str]:
+    """The rows of docs/states.md that the agents have applied to its switch, by their logs."""
+    name = f"{migration.namespace}/{migration.name}"
+    found = set()
+    for pod in kube.list("pods", NAMESPACE, "app.kubernetes.io/component=node-agent"):
+        told = kube.run("logs", pod["metadata"]["name"], "-n", NAMESPACE, LOOKED_BACK)
+        for line in told.splitlines():
+            # Python itself may have written another kind of line.
+            said = json.loads(line) if line.startswith("{") else {}
+            if said.get("switch") == name and "row" in said:
+                found.add(str(said["row"]))
+    return found
