@@ -19,6 +19,7 @@ MIB = 1 << 20
 SIZE = "256Mi"
 DEVICE = 128 * MIB
 TO_MERGE = 48 * MIB
+TOO_LATE = "PastPointOfNoReturn"
 BUSY_US = 2000
 """The guest's rest between two operations, a twelfth of other tests'."""
 THERE = {"L0", "L1", "L2", "L5", "L6", "L7", "L8", "L9"}
@@ -83,6 +84,15 @@ def assert_back(cluster, machine, migration, was, reason):
     return rows
 
 
+def wait_for_ready(migration, reason):
+    """Until ``Ready`` answers a wish so."""
+
+    def told():
+        return migration.condition("Ready").get("reason") == reason
+
+    wait_for(f"the reason {reason}", told, seen=migration.story)
+
+
 def assert_intact(machine, claim, *, block=False):
     machine.wait_for_writes()
     machine.stop()
@@ -130,15 +140,12 @@ def test_between_the_handover_of_the_instance_and_the_switch(cluster, kube, busy
 
 
 def test_too_late_neither_a_cancel_nor_the_deletion_stops_it(kube, busy, migrate, to):
-    """Rule R9, and ``PastPointOfNoReturn``: the guest is on the destination, the VM is not yet."""
+    """Rule R9: the guest is on the destination, and the VM not yet."""
     migration = migrate("m", busy.name, to, handover="WaitForDeclared")
     halting.wait_for_state(migration, "Destination", "Waiting")
-    patch(migration, cancel=True)
-
-    def told():
-        return migration.condition("Ready").get("reason") == "PastPointOfNoReturn"
-
-    wait_for("the answer to the cancel", told, seen=migration.story)
+    for wish, reason in (({"hold": True}, "HoldTooLate"), ({"cancel": True}, TOO_LATE)):
+        patch(migration, **{"hold": False, **wish})
+        wait_for_ready(migration, reason)
     with pytest.raises(KubectlError, match="cannot be cancelled any more"):
         ask(migration, "Source")
     kube.delete("volumemigrations", migration.name, migration.namespace, "--wait=false")
