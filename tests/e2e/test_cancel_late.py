@@ -18,7 +18,7 @@ pytestmark = pytest.mark.e2e
 MIB = 1 << 20
 SIZE = "256Mi"
 DEVICE = 128 * MIB
-TO_MERGE = 48 * MIB
+TO_MERGE = 96 * MIB
 TOO_LATE = "PastPointOfNoReturn"
 BUSY_US = 2000
 """The guest's rest between two operations, a twelfth of other tests'."""
