@@ -180,20 +180,24 @@ def of_claim(kube: Kube, namespace: str, claim: str) -> dict[str, Attempt]:
 
 
 def of_claim_by_driver(kube: Kube, namespace: str, claim: str) -> dict[str, Attempt]:
-    """What more may be tried with one whose driver makes snapshots and larger volumes."""
+    """What more may be tried with one whose driver makes snapshots, and perhaps larger volumes."""
     snapshot: Object = {
         "apiVersion": "snapshot.storage.k8s.io/v1",
         "kind": "VolumeSnapshot",
         "metadata": {"name": "copy", "namespace": namespace},
         "spec": {"source": {"persistentVolumeClaimName": claim}},
     }
-    larger = {"spec": {"resources": {"requests": {"storage": "1Gi"}}}}
-    return {
-        f"a snapshot of {claim}": lambda *flags: kube.create(snapshot, *flags),
-        f"resizing of {claim}": lambda *flags: kube.patch(
-            "persistentvolumeclaims", claim, namespace, larger, *flags
-        ),
+    found: dict[str, Attempt] = {
+        f"a snapshot of {claim}": lambda *flags: kube.create(snapshot, *flags)
     }
+    made = kube.get("persistentvolumeclaims", claim, namespace) or {}
+    its_class = kube.get("storageclass", made["spec"]["storageClassName"], namespace) or {}
+    if its_class.get("allowVolumeExpansion"):
+        larger = {"spec": {"resources": {"requests": {"storage": "1Gi"}}}}
+        found[f"resizing of {claim}"] = lambda *flags: kube.patch(
+            "persistentvolumeclaims", claim, namespace, larger, *flags
+        )
+    return found
 
 
 def _copy(kind: str, namespace: str, **spec: Object) -> Object:
