@@ -3,6 +3,7 @@
 import copy
 import json
 from collections.abc import Callable
+from typing import Any
 
 from harness.kube import Kube, KubectlError, Object
 from harness.machine import Machine
@@ -79,7 +80,7 @@ class _Tries:
     def make(self, item: Object) -> Attempt:
         return lambda *flags: self._kube.create(item, *flags)
 
-    def copy(self, kind: str, **spec: Object) -> Attempt:
+    def copy(self, kind: str, **spec: Any) -> Attempt:
         return self.make(_copy(kind, self._namespace, **spec))
 
 
@@ -200,7 +201,7 @@ def of_claim_by_driver(kube: Kube, namespace: str, claim: str) -> dict[str, Atte
     return found
 
 
-def _copy(kind: str, namespace: str, **spec: Object) -> Object:
+def _copy(kind: str, namespace: str, **spec: Any) -> Object:
     version = "v1alpha1" if kind in ALPHA else "v1beta1"
     return {
         "apiVersion": f"{GROUPS[kind]}.kubevirt.io/{version}",
