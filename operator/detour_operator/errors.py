@@ -6,6 +6,7 @@ DetourError
 ├── Conflict            somebody changed the object meanwhile: read it again
 │   ├── AlreadyExists   an object of this name is there
 │   └── Gone            the object to change is not there (any more)
+│       └── NotServed   nor is anything of its kind known to the API server
 ├── Rejected            the request or a preflight is not acceptable; shown as a condition
 ├── StepFailed          tried and failed; shown
 │   └── Refused         the API refused the request (4xx), with its HTTP status
@@ -40,6 +41,10 @@ class AlreadyExists(Conflict):
 
 class Gone(Conflict):
     """The object to be changed does not exist."""
+
+
+class NotServed(Gone):
+    """The API server serves no such kind: whether the object exists is not said."""
 
 
 class ReasonedError(DetourError):

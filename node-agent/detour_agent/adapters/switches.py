@@ -29,6 +29,8 @@ WATCH_SECONDS = 300
 GONE = 410
 REPLACED_CODES = frozenset({404, 409})
 INVALID = 422
+BY_WEBHOOK = 'admission webhook "'
+"""How the message of a webhook's refusal begins (apiserver 1.36, ``webhook/errors``)."""
 SAID_CHARACTERS = 500
 """The server repeats what it refuses, however long that is."""
 
@@ -175,8 +177,12 @@ def _did_not_apply(error: kubernetes.client.ApiException) -> bool:
 
     The server answers 422 without any cause then (apiserver 1.36,
     ``endpoints/handlers/patch.go``); what validation or an admission policy refuses has causes.
+    A webhook's refusal has those that the webhook gives, and may have none.
     """
-    return error.status == INVALID and not (_told(error).get("details") or {}).get("causes")
+    told = _told(error)
+    by_webhook = str(told.get("message") or "").startswith(BY_WEBHOOK)
+    causes = (told.get("details") or {}).get("causes")
+    return error.status == INVALID and not by_webhook and not causes
 
 
 def _said(error: kubernetes.client.ApiException) -> str:

@@ -15,10 +15,13 @@ from detour_operator.errors import (
     DetourError,
     Forbidden,
     Gone,
+    NotServed,
     Refused,
     Unreachable,
 )
 
+BY_WEBHOOK = 'admission webhook "'
+"""How the message of a webhook's refusal begins (apiserver 1.36, ``webhook/errors``)."""
 # 401: a token that was just rotated, 408/429/5xx: the server is busy or going. None of them says
 # anything about the object.
 UNKNOWN_STATUSES = frozenset(
@@ -48,7 +51,7 @@ def from_answer(status: int, body: str | None, *, json_patch: bool) -> DetourErr
     if status in UNKNOWN_STATUSES or not refused:
         return Unreachable(f"HTTP {status}: {message}")
     if status == HTTPStatus.NOT_FOUND:
-        return Gone(message)
+        return Gone(message) if _names_what_is_missing(told) else NotServed(message)
     if status == HTTPStatus.CONFLICT and reason == "AlreadyExists":
         return AlreadyExists(message)
     if status in (HTTPStatus.CONFLICT, HTTPStatus.GONE):
@@ -64,8 +67,15 @@ def _did_not_apply(told: dict[str, Any]) -> bool:
 
     The API server answers 422 without any cause then (apiserver 1.36,
     ``endpoints/handlers/patch.go``); what validation or an admission policy refuses has causes.
+    A webhook's refusal has those that the webhook gives, and may have none.
     """
-    return not (told.get("details") or {}).get("causes")
+    by_webhook = str(told.get("message") or "").startswith(BY_WEBHOOK)
+    return not by_webhook and not (told.get("details") or {}).get("causes")
+
+
+def _names_what_is_missing(told: dict[str, Any]) -> bool:
+    """Whether an object is missing; of a kind that is not served no name is given."""
+    return bool((told.get("details") or {}).get("name"))
 
 
 def _status_object(body: str | None) -> dict[str, Any]:

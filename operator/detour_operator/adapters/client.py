@@ -16,7 +16,7 @@ from kubernetes import client, config
 from detour_crds import json_text
 from detour_operator.adapters.api_errors import translated
 from detour_operator.adapters.resources import Resource
-from detour_operator.errors import Gone, Unreachable
+from detour_operator.errors import Gone, NotServed, Unreachable
 from detour_operator.metrics.families import REQUESTS
 
 Json = dict[str, Any]
@@ -94,10 +94,27 @@ class Api:
     def __init__(self, api_client: client.ApiClient) -> None:
         self.client = api_client
 
-    def get(self, resource: Resource, namespace: str | None, name: str) -> Json | None:
-        """One object, or None if it does not exist."""
+    def get(
+        self, resource: Resource, namespace: str | None, name: str, *, optional: bool = False
+    ) -> Json | None:
+        """One object, or None if it does not exist.
+
+        Args:
+            resource: the kind.
+            namespace: where it is; None for a kind outside of namespaces.
+            name: its name.
+            optional: a cluster need not have the kind, and has no object of it then.
+
+        Raises:
+            Unreachable: the API server does not know the kind, which is not ``optional``.
+        """
         try:
             return self._json(_Request("GET", resource.path(namespace, name)))
+        except NotServed as error:
+            if optional:
+                return None
+            what = f"{resource.plural} {name}"
+            raise Unreachable(f"{what}: the API server does not know the kind") from error
         except Gone:
             return None
 

@@ -30,4 +30,4 @@ def snapshot_classes(api: Api) -> list[Json] | None:
 
 def profile(api: Api, storage_class_name: str) -> Json | None:
     """CDI's StorageProfile of a class, or None if there is none, as without CDI."""
-    return api.get(STORAGE_PROFILES, None, storage_class_name)
+    return api.get(STORAGE_PROFILES, None, storage_class_name, optional=True)

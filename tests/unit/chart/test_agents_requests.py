@@ -3,28 +3,27 @@
 import kubernetes
 import pytest
 
+from cluster.process import wait_until
 from detour_agent.adapters import switches
 from detour_agent.adapters.switches import Switches, read_switch
 from detour_agent.errors import NotYet, StepFailed
 from detour_crds.attachment_switch import Identity, LastError, Node, Order
-from unit.chart import locked, server
-from unit.chart.chart import of_kind
+from unit.chart import locked, webhook
 
 pytestmark = pytest.mark.timeout(1800)  # the API server may have to be built first
 
 PATH = f"{locked.api('here', 'detour.dev/v1alpha1')}/attachmentswitches"
+ALL = "/apis/detour.dev/v1alpha1/attachmentswitches"
 TOKEN = "11112222-1"  # noqa: S105
 OVERLAY = Node(token=TOKEN, reached=Order.OVERLAY)
 
 
 @pytest.fixture(scope="module")
-def asked():
-    with server.running() as running:
-        locked.define(running, *of_kind("CustomResourceDefinition").values())
-        running.do("POST", "/api/v1/namespaces", {"metadata": {"name": "here"}})
-        for name, node in (("mine", "node-1"), ("other", "node-2")):
-            made(running, name, node)
-        yield running
+def asked(with_kinds):
+    with_kinds.do("POST", "/api/v1/namespaces", {"metadata": {"name": "here"}})
+    for name, node in (("mine", "node-1"), ("other", "node-2")):
+        made(with_kinds, name, node)
+    return with_kinds
 
 
 def made(running, name, node):
@@ -54,7 +53,14 @@ def test_a_report_is_written_and_watched_and_those_of_other_nodes_are_not(asked,
     assert [kind for kind, _ in events] == ["MODIFIED"]
     assert read_switch(events[0][1]).node == OVERLAY
     assert events[0][1]["status"]["compute"] == items[0]["status"]["compute"]
-    assert len(agent.everywhere()) == 2
+    everywhere = {item["metadata"]["uid"] for item in asked.do("GET", ALL)["items"]}
+    assert len(everywhere) >= 2
+    assert agent.everywhere() == everywhere
+
+
+def test_a_watch_from_too_long_ago_begins_anew(agent):
+    with pytest.raises(NotYet, match="ListAgain"):
+        list(agent.watch("1"))
 
 
 def test_what_is_not_said_any_more_is_gone(asked, agent):
@@ -81,3 +87,20 @@ def test_a_report_that_is_no_status_is_refused(asked, agent):
     wrong = Node(token=TOKEN, source=Identity(device=1, inode=1 << 63))
     with pytest.raises(StepFailed, match=r"StatusRefused: .*inode"):
         agent.patch_node(switch, wrong)
+
+
+def test_a_report_that_a_webhook_refuses_is_refused(asked, agent, tmp_path):
+    """It need name no cause, as the server itself does not where a patch's own test fails."""
+    switch = read_switch(made(asked, "denied", "node-3"))
+    status = {"code": 422, "reason": "Invalid", "message": "not on Fridays"}
+    with webhook.refusing(asked, tmp_path, "here", status):
+
+        def told():
+            try:
+                agent.patch_node(switch, OVERLAY)
+            except (NotYet, StepFailed) as error:
+                return str(error)
+
+        wait_until(told, "the webhook", 60)
+        assert "StatusRefused" in told()
+        assert "not on Fridays" in told()

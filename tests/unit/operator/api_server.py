@@ -5,6 +5,7 @@ import dataclasses
 import json
 import threading
 from collections.abc import Callable
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -41,7 +42,9 @@ class Server:
 
 
 def status(code, reason, message="because", **details):
-    """An answer as the API gives it for a failure."""
+    """An answer as the API gives it for a failure; what is missing has a name."""
+    if code == HTTPStatus.NOT_FOUND:
+        details = {"name": "it", **details}
     told = {"kind": "Status", "code": code, "reason": reason, "message": message}
     return code, {**told, "details": details}
 

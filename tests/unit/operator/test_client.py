@@ -49,19 +49,25 @@ def test_a_refusal_keeps_what_the_api_said():
 
 
 @pytest.mark.parametrize(
-    ("details", "error"),
+    ("told", "error"),
     [
         pytest.param({}, errors.Conflict, id="a test failed"),
         pytest.param(
-            {"causes": [{"reason": "FieldValueInvalid", "field": "spec.position"}]},
+            {"message": 'admission webhook "a.example" denied the request: no'},
+            errors.Refused,
+            id="a webhook",
+        ),
+        pytest.param(
+            {"details": {"causes": [{"reason": "FieldValueInvalid", "field": "spec.position"}]}},
             errors.Refused,
             id="validation",
         ),
     ],
 )
-def test_a_json_patch_that_does_not_apply_is_not_a_refusal(details, error):
+def test_a_json_patch_that_does_not_apply_is_not_a_refusal(told, error):
+    code, answer = status(422, "Invalid")
     with (
-        serving(lambda _: status(422, "Invalid", **details)) as server,
+        serving(lambda _: (code, answer | told)) as server,
         pytest.raises(error) as raised,
     ):
         server.api().json_patch(PODS, "ns", "name", TEST)
@@ -76,7 +82,10 @@ def test_absent_is_none():
         api.delete(PODS, "ns", "name")
 
 
-@pytest.mark.parametrize("answer", [(200, "<html>not JSON"), (200, "[1]"), (302, "elsewhere")])
+NOT_THE_APIS = [(200, "<html>not JSON"), (200, "[1]"), (302, "elsewhere"), (404, "not found")]
+
+
+@pytest.mark.parametrize("answer", NOT_THE_APIS)
 def test_an_answer_that_is_not_the_apis_is_unknown(answer):
     with serving(lambda _: answer) as server, pytest.raises(errors.Unreachable):
         server.api().get(PODS, "ns", "name")
