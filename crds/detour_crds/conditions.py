@@ -3,6 +3,11 @@
 import dataclasses
 from collections.abc import Iterable
 from enum import StrEnum
+from typing import Final
+
+MESSAGE_LIMIT: Final = 4096
+"""Characters of a message that the CRDs allow."""
+LEFT_OUT: Final = " ..."
 
 
 class Status(StrEnum):
@@ -73,7 +78,10 @@ def is_true(conditions: Iterable[Condition], kind: str) -> bool:
 def stamped(
     before: Iterable[Condition], after: Iterable[Condition], *, now: str, generation: int
 ) -> tuple[Condition, ...]:
-    """New conditions with their times: ``now`` where the status changed, else the time it had."""
+    """New conditions with their times: ``now`` where the status changed, else the time it had.
+
+    What does not fit of a message is left out: the API server would refuse the whole status.
+    """
     known = {item.type: item for item in before}
     result = []
     for item in after:
@@ -81,6 +89,17 @@ def stamped(
         same = old is not None and old.status is item.status and old.last_transition_time
         time = old.last_transition_time if old is not None and same else now
         result.append(
-            dataclasses.replace(item, last_transition_time=time, observed_generation=generation)
+            dataclasses.replace(
+                item,
+                message=_fitting(item.message),
+                last_transition_time=time,
+                observed_generation=generation,
+            )
         )
     return tuple(result)
+
+
+def _fitting(message: str) -> str:
+    if len(message) <= MESSAGE_LIMIT:
+        return message
+    return message[: MESSAGE_LIMIT - len(LEFT_OUT)] + LEFT_OUT

@@ -51,7 +51,7 @@ class Server:
             headers["Content-Type"] = JSON_PATCH if isinstance(body, list) else MERGE_PATCH
         if user:
             headers["Impersonate-User"] = user
-        query = "?dryRun=All" if dry_run else ""
+        query = f"{'&' if '?' in path else '?'}dryRun=All" if dry_run else ""
         # In ASCII: text that no encoding takes can be asked as well.
         said = None if body is None else json.dumps(body)
         answer = self._pool.request(
