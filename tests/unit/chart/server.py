@@ -62,11 +62,11 @@ class Server:
         except ValueError:
             return answer.status, {"message": answer.data.decode(errors="replace")}
 
-    def client(self) -> client.ApiClient:
+    def client(self, token: str = TOKEN) -> client.ApiClient:
         """For programs that ask by Kubernetes' own client."""
         chosen = client.Configuration()
         chosen.host, chosen.ssl_ca_cert = self._host, str(self._authority)
-        chosen.api_key = {"authorization": f"Bearer {TOKEN}"}
+        chosen.api_key = {"authorization": f"Bearer {token}"}
         return client.ApiClient(chosen)
 
     def kubeconfig(self) -> dict[str, Any]:
