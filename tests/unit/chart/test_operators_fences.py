@@ -9,23 +9,18 @@ import pytest
 from detour_crds import names
 from detour_crds.attachment_switch import Position
 from detour_crds.volume_migration import Trust, WhenStopped
-from detour_operator.adapters import claims, instances, jobs, stored, switches
-from detour_operator.adapters import virtual_machine_handover as machines
+from detour_operator.adapters import claims, jobs, stored, switches
 from detour_operator.adapters.resources import (
     ATTACHMENT_SWITCHES,
     BUDGETS,
     CLAIMS,
-    INSTANCES,
     JOBS,
     PODS,
     SNAPSHOTS,
-    VIRTUAL_MACHINES,
     VOLUME_MIGRATIONS,
 )
-from detour_operator.compute_side import handover
 from detour_operator.errors import AlreadyExists, Conflict, Gone, Refused
 from detour_operator.reconcile.objects import meta_of
-from unit.chart import locked, rights
 
 pytestmark = pytest.mark.timeout(1800)  # the API server may have to be built first
 
@@ -33,53 +28,6 @@ FINALIZER = names.SWITCH_FINALIZER
 OTHER = "example.com/other"
 STOP = "NodeLost-12345678-1-1"
 ANSWER = {"trust": "Overlay", "answeredStop": STOP}
-TEMPLATE = {
-    "spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]},
-}
-MADE = {
-    ATTACHMENT_SWITCHES: rights.switch(),
-    VOLUME_MIGRATIONS: rights.migration(),
-    PODS: locked.pod("move", "old"),
-    CLAIMS: locked.claim_of("move"),
-    JOBS: {"metadata": {"name": "move"}, "spec": {"suspend": True, "template": TEMPLATE}},
-    BUDGETS: locked.budget("move"),
-    SNAPSHOTS: {
-        "apiVersion": "snapshot.storage.k8s.io/v1",
-        "kind": "VolumeSnapshot",
-        "metadata": {"name": "move"},
-        "spec": {"source": {"persistentVolumeClaimName": "old"}},
-    },
-    INSTANCES: locked.machine("move", "old")["virtualmachineinstances"],
-    VIRTUAL_MACHINES: locked.machine("move", "old")["virtualmachines"],
-}
-
-
-@pytest.fixture
-def make(api, namespace):
-    def made(resource, **spec):
-        body = MADE[resource]
-        return api.create(resource, namespace, {**body, "spec": {**body["spec"], **spec}})
-
-    return made
-
-
-@pytest.fixture
-def again(api, namespace, make):
-    """Another object of the same name, as it was before."""
-
-    def made(resource):
-        api.delete(resource, namespace, "move")
-        if resource is CLAIMS:  # no controller is here that would take its protection off
-            api.merge_patch(resource, namespace, "move", {"metadata": {"finalizers": None}})
-        return make(resource)
-
-    return made
-
-
-@pytest.fixture
-def now(api, namespace):
-    return lambda resource: api.get(resource, namespace, "move")
-
 
 OWN = (ATTACHMENT_SWITCHES, VOLUME_MIGRATIONS)
 
@@ -256,89 +204,3 @@ def test_a_job_that_is_another_s_is_not_started(api, namespace, make, again, now
     assert now(JOBS)["spec"]["suspend"] is False
     with pytest.raises(Gone):
         jobs.start(api, namespace, "nobody", another["metadata"]["uid"])
-
-
-FENCE = names.fence_annotation("data")
-KUBEVIRT = "kubevirt"
-
-
-STEPS = {
-    "open": lambda read: handover.open_fence(read, "data", "t-1"),
-    "hand": lambda read: handover.hand_instance(read, "data", locked.claim_of("new"), "t-1"),
-    "finish": handover.finish_instance,
-    "close": lambda read: handover.close_fence(read, "data"),
-}
-"""What is done to an instance, in this order."""
-
-
-@pytest.mark.parametrize("annotations", [None, {"a": "b"}], ids=["none", "others"])
-def test_an_instance_is_handed_over_step_by_step(api, namespace, make, now, annotations):
-    make(INSTANCES)
-    if annotations:
-        patch = {"metadata": {"annotations": annotations}}
-        api.merge_patch(INSTANCES, namespace, "move", patch)
-    seen = {}
-    for step, patch in STEPS.items():
-        machines.patch_instance(api, KUBEVIRT, namespace, "move", patch(now(INSTANCES)))
-        seen[step] = now(INSTANCES)
-    assert seen["open"]["metadata"]["annotations"] == {FENCE: "t-1", **(annotations or {})}
-    volume, _ = seen["hand"]["spec"]["volumes"]
-    assert volume == {"name": "data", "persistentVolumeClaim": {"claimName": "new"}}
-    assert [item["volumeName"] for item in seen["hand"]["status"]["migratedVolumes"]] == ["data"]
-    assert "migratedVolumes" not in seen["finish"]["status"]
-    assert seen["close"]["metadata"].get("annotations") == annotations
-
-
-@pytest.mark.parametrize("step", STEPS)
-def test_a_late_step_changes_nothing(api, namespace, make, again, now, step):
-    """Neither of an instance that was changed since, nor of another one of that name."""
-    make(INSTANCES)
-    for earlier in list(STEPS)[: list(STEPS).index(step)]:
-        instances.annotate(api, namespace, "move", STEPS[earlier](now(INSTANCES)))
-    late = STEPS[step](now(INSTANCES))
-    api.merge_patch(INSTANCES, namespace, "move", {"metadata": {"labels": {"a": "b"}}})
-    for look in (now, again):
-        there = look(INSTANCES)
-        with pytest.raises(Conflict) as caught:
-            machines.patch_instance(api, KUBEVIRT, namespace, "move", late)
-        assert type(caught.value) is Conflict
-        assert now(INSTANCES) == there
-
-
-@pytest.mark.parametrize("fence", [None, "t-2"], ids=["closed", "another attempt's"])
-def test_no_instance_is_handed_over_past_its_fence(api, namespace, make, now, fence):
-    make(INSTANCES)
-    if fence:
-        patch = handover.open_fence(now(INSTANCES), "data", fence)
-        instances.annotate(api, namespace, "move", patch)
-    there = now(INSTANCES)
-    with pytest.raises(Conflict):
-        machines.patch_instance(api, KUBEVIRT, namespace, "move", STEPS["hand"](there))
-    assert now(INSTANCES) == there
-
-
-def test_a_machine_is_handed_over_and_its_strategy_put_back(api, namespace, make, now):
-    make(VIRTUAL_MACHINES, dataVolumeTemplates=[{"metadata": {"name": "old"}}])
-    late = handover.hand_machine(now(VIRTUAL_MACHINES), "data", "other", live=True)
-    for patch in (
-        lambda read: handover.hand_machine(read, "data", "new", live=True),
-        handover.take_strategy_off,
-        lambda read: handover.put_strategy_back(read, "Replacement"),
-        lambda read: handover.put_strategy_back(read, ""),
-    ):
-        machines.patch_machine(api, namespace, "move", patch(now(VIRTUAL_MACHINES)))
-        with pytest.raises(Conflict):
-            machines.patch_machine(api, namespace, "move", late)
-    volume, _ = now(VIRTUAL_MACHINES)["spec"]["template"]["spec"]["volumes"]
-    assert volume["persistentVolumeClaim"] == {"claimName": "new"}
-    assert "updateVolumesStrategy" not in now(VIRTUAL_MACHINES)["spec"]
-
-
-@pytest.mark.parametrize("resource", [INSTANCES, VIRTUAL_MACHINES], ids=lambda item: item.plural)
-def test_waking_leaves_nothing_behind(api, namespace, make, now, resource):
-    first = make(resource)
-    for operations in handover.wake(first):
-        api.json_patch(resource, namespace, "move", operations)
-    last = now(resource)
-    assert last["metadata"]["resourceVersion"] != first["metadata"]["resourceVersion"]
-    assert not last["metadata"].get("annotations")
