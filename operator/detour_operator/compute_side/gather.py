@@ -41,7 +41,7 @@ from detour_operator.compute_side.observation import (
     Switch,
 )
 from detour_operator.compute_side.trials import Trials
-from detour_operator.errors import StepFailed, Unreachable
+from detour_operator.errors import NotServed, StepFailed, Unreachable
 from detour_operator.settings import Settings
 
 S = TypeVar("S")
@@ -189,8 +189,8 @@ class _Look:
     def _read(self, read: Callable[[], T | None]) -> T | Nothing:
         try:
             found = read()
-        except (Unreachable, StepFailed) as error:
-            # Not permitted to read is as unknown as an API that does not answer.
+        except (NotServed, Unreachable, StepFailed) as error:
+            # A kind that is not served, or may not be read, is as unknown as if nobody answered.
             log.warning("Could not look: %s", error, extra={"object": self._switch.name})
             return Nothing.UNKNOWN
         return Nothing.ABSENT if found is None else found

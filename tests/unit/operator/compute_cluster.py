@@ -28,6 +28,7 @@ class Cluster:
         self.permitted = True
         self.kubevirt = "kubevirt"
         self.broken = ""
+        self.away = status(503, "ServiceUnavailable")
         launcher = samples.pod()
         launcher["metadata"]["labels"] = {"kubevirt.io/created-by": "vmi-uid"}
         self.objects = {
@@ -85,7 +86,7 @@ class Cluster:
     def answer(self, request):
         path, _, query = request.path.partition("?")
         if self.broken and self.broken in path:
-            return status(503, "ServiceUnavailable")
+            return self.away
         handle = getattr(self, f"_{request.method.lower()}")
         return handle(path, urllib.parse.parse_qs(query), request)
 

@@ -314,12 +314,17 @@ def test_a_disk_that_another_machine_names_is_not_moved(driver, runs, volume, re
         assert "compute" not in driver.cluster.switch["status"]
 
 
-@pytest.mark.parametrize("unread", ["virtualmachineinstances", "pods/hp-volume", "claims/new"])
-def test_what_cannot_be_read_is_not_absent(driver, unread):
+NO_ANSWERS = {"no answer": status(503, "ServiceUnavailable"), "no kind": (404, "not found")}
+UNREAD = ("virtualmachineinstances", "instancemigrations", "pods/hp-volume", "claims/new")
+
+
+@pytest.mark.parametrize("answer", NO_ANSWERS)
+@pytest.mark.parametrize("unread", UNREAD)
+def test_what_cannot_be_read_is_not_absent(driver, unread, answer):
     driver.frozen()
     driver.cluster.ask("Destination")
     before = len(driver.server.asked)
-    driver.cluster.broken = unread
+    driver.cluster.broken, driver.cluster.away = unread, NO_ANSWERS[answer]
     driver.passes()
     assert condition(driver.cluster, "Ready")["reason"] == "CannotLook"
     assert driver.cluster.compute["order"] == "Overlay"
