@@ -96,11 +96,12 @@ class Server:
 
 
 @contextlib.contextmanager
-def running(authorization: str = "AlwaysAllow") -> Iterator[Server]:
+def running(authorization: str = "AlwaysAllow", *options: str) -> Iterator[Server]:
     """The server, ready to be asked.
 
     Args:
         authorization: who may do what is not the question where policies alone are asked.
+        options: further options of its command line.
     """
     tools.ensure("kube-apiserver")
     with (
@@ -110,8 +111,9 @@ def running(authorization: str = "AlwaysAllow") -> Iterator[Server]:
         folder = Path(name)
         etcd, peer, secure = _ports(3)
         _start(ends, folder, "etcd", ["etcd", *_etcd(folder, etcd, peer)])
-        options = [*_api_server(folder, etcd, secure), f"--authorization-mode={authorization}"]
-        server = [paths.binaries() / "kube-apiserver", *options]
+        mode = f"--authorization-mode={authorization}"
+        own = _api_server(folder, etcd, secure)
+        server = [paths.binaries() / "kube-apiserver", *own, mode, *options]
         _start(ends, folder, "kube-apiserver", server)
         authority = folder / "certificates" / "apiserver.crt"
         _until(authority.exists, folder)

@@ -8,13 +8,16 @@ from http import HTTPStatus
 import pytest
 
 from cluster.process import wait_until
+from detour_crds.attachment_switch import AttachmentSwitchSpec
+from detour_crds.volume_migration import VirtualMachineRef
 from detour_operator import uninstall
-from detour_operator.adapters import api_servers, client, instances, lease
+from detour_operator.adapters import api_servers, client, instances, lease, switches
 from detour_operator.adapters.client import Api
 from detour_operator.adapters.resources import INSTANCES
 from detour_operator.adapters.virtual_machine_handover import Acting, acting, patch_instance
 from detour_operator.compute_side import handover
 from detour_operator.errors import Conflict, Forbidden
+from detour_operator.reconcile.objects import owner_reference
 from kubevirt.crds import crds
 from unit.chart import locked, rights, server
 from unit.chart.chart import NAMESPACE, of_kind
@@ -26,6 +29,8 @@ KUBEVIRT, WRONG = "kubevirt", "not-kubevirt"
 WRONGLY = f"kubevirt.namespace={WRONG}"
 CONTROLLER = {"metadata": {"name": "controller"}}
 PATCHES = {"apiGroups": ["kubevirt.io"], "resources": ["*"], "verbs": ["get", "patch"]}
+OWNERS_ARE_ASKED_ABOUT = "--enable-admission-plugins=OwnerReferencesPermissionEnforcement"
+"""As on OpenShift: who has an owner's deletion wait has to have rights on the owner."""
 GRANTED = (
     ("detour-uninstall", f"{rights.DETOUR}/attachmentswitches"),
     ("detour-operator", f"{locked.api('vms', locked.KUBEVIRT)}/virtualmachineinstances/web"),
@@ -39,7 +44,7 @@ GROUP = "rbac.authorization.k8s.io"
 @pytest.fixture(scope="module")
 def bare():
     """As before the chart's kinds are there."""
-    with server.running("RBAC") as running:
+    with server.running("RBAC", OWNERS_ARE_ASKED_ABOUT) as running:
         for name in (NAMESPACE, KUBEVIRT, WRONG, "vms"):
             running.do("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
         for kind in ("ClusterRole", "ClusterRoleBinding"):
@@ -170,3 +175,16 @@ def test_it_finds_the_api_servers_and_leads(api):
     assert leading.wait(60)
     leading.release()
     assert lease.seen(api, NAMESPACE).holder == ""
+
+
+def test_what_it_makes_has_owners_on_which_it_needs_no_right(asked, api):
+    path = f"{rights.DETOUR}/namespaces/vms/volumemigrations"
+    move = asked.do("POST", path, rights.migration(name="owner"))
+    reference = owner_reference(move, controller=True)
+    spec = AttachmentSwitchSpec(virtual_machine=VirtualMachineRef(name="web"), volume="data")
+    switches.create(api, "vms", "owned", spec, reference)
+    found = switches.get(api, "vms", "owned")
+    assert found.raw["metadata"]["ownerReferences"] == [reference]
+    blocking = reference | {"blockOwnerDeletion": True}
+    with pytest.raises(Forbidden, match="blockOwnerDeletion"):
+        switches.create(api, "vms", "blocking", spec, blocking)
