@@ -19,6 +19,7 @@ MIB = 1 << 20
 SIZE = "256Mi"
 DEVICE = 128 * MIB
 TO_MERGE = 96 * MIB
+TRIES = 5
 TOO_LATE = "PastPointOfNoReturn"
 BUSY_US = 2000
 """The guest's rest between two operations, a twelfth of other tests'."""
@@ -101,10 +102,9 @@ def assert_intact(machine, claim, *, block=False):
     assert verdict.passed, verdict.text
 
 
-def test_amid_the_merge(cluster, busy, migrate, to):
-    """Rows C1 to C11 from L12: the mirror is under way, and the destination has a part of it."""
-    was = before(cluster, busy)
-    migration = migrate("m", busy.name, to, hold=True)
+def copied(busy, migrate, to, name):
+    """A move that waits after its copy, with an overlay that is worth merging."""
+    migration = migrate(name, busy.name, to, hold=True)
     migration.wait_for_condition("Copied")
 
     def taken():
@@ -112,11 +112,28 @@ def test_amid_the_merge(cluster, busy, migrate, to):
         return overlay.get("bytes", 0) >= TO_MERGE
 
     wait_for("an overlay that is worth merging", taken, seconds=300, seen=migration.story)
-    merge = Merge(busy)
-    with merge.slowed_down():
-        patch(migration, hold=False)
-    busy.wait_for_writes()
-    assert merge.left(), "the merge was over before it was slowed down"
+    return migration
+
+
+def caught(kube, busy, migrate, to):
+    """A move amid its merge; the one whose merge was over too soon is cancelled for another."""
+    for number in range(TRIES):
+        migration, merge = copied(busy, migrate, to, f"m{number}"), Merge(busy)
+        with halting.before(kube, migration, "Destination"):
+            with merge.slowed_down():
+                patch(migration, hold=False)
+            busy.wait_for_writes()
+            if merge.left():
+                return migration
+            patch(migration, cancel=True)
+            assert migration.wait_for_end()["reason"] == "Cancelled", migration.story()
+    raise AssertionError(f"{TRIES} merges were over before they were slowed down")
+
+
+def test_amid_the_merge(cluster, kube, busy, migrate, to):
+    """Rows C1 to C11 from L12: the mirror is under way, and the destination has a part of it."""
+    was = before(cluster, busy)
+    migration = caught(kube, busy, migrate, to)
     patch(migration, cancel=True)
     rows = assert_back(cluster, busy, migration, was, "Cancelled")
     assert rows >= {"L12", "C2"}
@@ -166,12 +183,12 @@ def test_too_late_neither_a_cancel_nor_the_deletion_stops_it(kube, busy, migrate
 
 
 def test_a_destination_that_fails_after_the_handover(
-    cluster, blocks, kube, machines, migrate, on_node
+    cluster, devices, kube, machines, migrate, on_node
 ):
     """Rows L10, L11 and L17, rule R4: before the switch is ordered Detour goes back by itself, and
     after it once the agent has promised never to switch."""
-    node, (first, second) = cluster.nodes[0], cluster.provider.classes.block
-    blocks.make(node, first, DEVICE)
+    node, (first, second) = cluster.nodes[0], devices.classes
+    devices.make(node, first, DEVICE)
     machine = machines()
     machine.create(first, str(DEVICE), volume_mode="Block", node=node)
     machine.wait_until_running()
@@ -179,7 +196,7 @@ def test_a_destination_that_fails_after_the_handover(
     was = before(cluster, machine)
     to = {"claimTemplate": {"storageClassName": second}}
     for order, rows in (("Mirrored", {"L10"}), ("Destination", {"L11", "L17"})):
-        volume = blocks.make(node, second, DEVICE)
+        volume = devices.make(node, second, DEVICE)
         migration = migrate(order.lower(), machine.name, to, hold=True)
         migration.wait_for_condition("Copied")
         with contextlib.ExitStack() as accident:
@@ -189,7 +206,7 @@ def test_a_destination_that_fails_after_the_handover(
             halting.wait_for_state(migration, "Mirrored", "Instance")
             held = accident.enter_context(contextlib.ExitStack())
             held.enter_context(agents.held(on_node, node))
-            accident.enter_context(blocks.unwritable(node, volume))
+            accident.enter_context(devices.unwritable(node, volume))
             machine.wait_for_writes()
             if order == "Destination":
                 halted.close()

@@ -24,6 +24,7 @@ DEVICES = {
     "test_a_device_moves_while_kubevirt_writes_the_device_rules_anew",
     "test_a_source_that_cannot_be_read",
     "test_a_destination_that_cannot_be_written_to",
+    "test_a_destination_that_fails_after_the_handover",
 }
 OWN_DRIVER = {
     "test_no_space_on_the_destination",
