@@ -46,5 +46,5 @@ def publish(api: Api, found: FoundMigration, status: VolumeMigrationStatus) -> F
     after = serialise(status)
     before = found.raw.get("status")
     patch = status_patch(before, after, {*after, *(before or {})})
-    raw = stored.patch_status(api, VOLUME_MIGRATIONS, found.meta, patch, ordered=True)
+    raw = stored.patch_status(api, VOLUME_MIGRATIONS, found.meta, patch)
     return found if raw is None else read(raw)

@@ -33,20 +33,17 @@ def remove_finalizer(api: Api, resource: Resource, meta: Meta, finalizer: str) -
         _set_finalizers(api, resource, meta, left)
 
 
-def patch_status(
-    api: Api, resource: Resource, meta: Meta, patch: dict[str, Any], *, ordered: bool = False
-) -> Json | None:
+def patch_status(api: Api, resource: Resource, meta: Meta, patch: dict[str, Any]) -> Json | None:
     """Write a status patch of ``reconcile.publishing.status_patch``; None if it is empty.
 
     Args:
         api: the API.
         resource: the kind.
-        meta: the object as it was read.
+        meta: the object as it was read; nothing is written if anything about it has changed since.
         patch: ``{"status": ...}``, or empty.
-        ordered: refuse if anything about the object changed since it was read.
 
     Raises:
-        Conflict: ``ordered``, and the object was changed.
+        Conflict: the object was changed.
         Gone: the object does not exist any more.
     """
     if not patch:
@@ -58,7 +55,7 @@ def patch_status(
             meta.name,
             patch,
             subresource="status",
-            resource_version=meta.resource_version if ordered else "",
+            resource_version=meta.resource_version,
         )
 
 

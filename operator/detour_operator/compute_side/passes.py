@@ -108,7 +108,7 @@ class ComputeSide:
         so any more.
         """
         patch = status_patch(found.raw.get("status"), self._status(found, decision), OWNED)
-        raw = stored.patch_status(self._api, ATTACHMENT_SWITCHES, found.meta, patch, ordered=True)
+        raw = stored.patch_status(self._api, ATTACHMENT_SWITCHES, found.meta, patch)
         self._tell(found, decision)
         if raw is None:
             return found

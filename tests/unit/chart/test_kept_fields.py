@@ -106,7 +106,7 @@ def test_all_that_is_told_of_a_switch_is_kept_and_can_be_unsaid(
     for status in (everything, AttachmentSwitchStatus(), everything):
         before = switches.get(api, namespace, "move")
         patch = status_patch(before.raw.get("status"), serialise(status), OWNED)
-        stored.patch_status(api, ATTACHMENT_SWITCHES, before.meta, patch, ordered=True)
+        stored.patch_status(api, ATTACHMENT_SWITCHES, before.meta, patch)
         if status.node is not None:
             agent.patch_node(read_switch(switches.get(api, namespace, "move").raw), status.node)
         found = switches.get(api, namespace, "move").status

@@ -120,7 +120,7 @@ def test_in_a_namespace_that_ends_nothing_is_made_and_all_can_end(with_kinds, ap
     switches.set_position(api, made, Position.SOURCE)
     last = meta_of(api.get(ATTACHMENT_SWITCHES, namespace, "move"))
     patch = {"status": {"position": "Source"}}
-    raw = stored.patch_status(api, ATTACHMENT_SWITCHES, last, patch, ordered=True)
+    raw = stored.patch_status(api, ATTACHMENT_SWITCHES, last, patch)
     stored.remove_finalizer(api, ATTACHMENT_SWITCHES, meta_of(raw), SWITCH_FINALIZER)
 
 

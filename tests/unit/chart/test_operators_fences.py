@@ -35,9 +35,7 @@ OWN = (ATTACHMENT_SWITCHES, VOLUME_MIGRATIONS)
 @pytest.mark.parametrize("resource", OWN, ids=lambda resource: resource.plural)
 def test_a_status_is_that_of_the_very_version_that_was_read(api, resource, make, again, now):
     def record(read, stop):
-        return stored.patch_status(
-            api, resource, meta_of(read), {"status": {"stop": stop}}, ordered=True
-        )
+        return stored.patch_status(api, resource, meta_of(read), {"status": {"stop": stop}})
 
     first = make(resource)
     second = record(first, "a")
@@ -87,7 +85,7 @@ def test_what_is_being_deleted_keeps_its_status_until_its_finalizer_goes(api, ma
     with pytest.raises(Refused, match="no new finalizers can be added"):
         stored.add_finalizer(api, ATTACHMENT_SWITCHES, held, OTHER)
     patch = {"status": {"position": "Source"}}
-    stored.patch_status(api, ATTACHMENT_SWITCHES, held, patch, ordered=True)
+    stored.patch_status(api, ATTACHMENT_SWITCHES, held, patch)
     last = meta_of(now(ATTACHMENT_SWITCHES))
     stored.remove_finalizer(api, ATTACHMENT_SWITCHES, last, FINALIZER)
     assert now(ATTACHMENT_SWITCHES) is None
