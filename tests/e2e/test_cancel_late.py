@@ -31,13 +31,22 @@ BACK = {"C1", "C3", "C4", "C6", "C7", "C9", "C10", "C11"}
 """From a merge that had begun: the source is at the path again, and the overlay goes back."""
 
 
-@pytest.fixture
-def busy(cluster, machines):
+def started(cluster, machines, **work):
     made = machines()
-    made.create(cluster.source_class, SIZE, pause_us=BUSY_US)
+    made.create(cluster.source_class, SIZE, **work)
     made.wait_until_running()
     made.wait_for_writes()
     return made
+
+
+@pytest.fixture
+def machine(cluster, machines):
+    return started(cluster, machines)
+
+
+@pytest.fixture
+def busy(cluster, machines):
+    return started(cluster, machines, pause_us=BUSY_US)
 
 
 @pytest.fixture
@@ -141,25 +150,25 @@ def test_amid_the_merge(cluster, kube, busy, migrate, to):
     assert_intact(busy, busy.source)
 
 
-def test_between_the_handover_of_the_instance_and_the_switch(cluster, kube, busy, migrate, to):
+def test_between_the_handover_of_the_instance_and_the_switch(cluster, kube, machine, migrate, to):
     """Rows C1 to C11 from L13: the last moment. The instance names the destination already."""
-    was = before(cluster, busy)
-    migration = migrate("m", busy.name, to, hold=True)
+    was = before(cluster, machine)
+    migration = migrate("m", machine.name, to, hold=True)
     migration.wait_for_condition("Copied")
     with halting.before(kube, migration, "Destination"):
         patch(migration, hold=False)
         halting.wait_for_state(migration, "Mirrored", "Instance")
-        assert busy.instance_claim() == migration.name
-        busy.wait_for_writes()
+        assert machine.instance_claim() == migration.name
+        machine.wait_for_writes()
         patch(migration, cancel=True)
-        rows = assert_back(cluster, busy, migration, was, "Cancelled")
+        rows = assert_back(cluster, machine, migration, was, "Cancelled")
     assert rows >= {"L13", "C2"}
-    assert_intact(busy, busy.source)
+    assert_intact(machine, machine.source)
 
 
-def test_too_late_neither_a_cancel_nor_the_deletion_stops_it(kube, busy, migrate, to):
+def test_too_late_neither_a_cancel_nor_the_deletion_stops_it(kube, machine, migrate, to):
     """Rule R9: the guest is on the destination, and the VM not yet."""
-    migration = migrate("m", busy.name, to, handover="WaitForDeclared")
+    migration = migrate("m", machine.name, to, handover="WaitForDeclared")
     halting.wait_for_state(migration, "Destination", "Waiting")
     for wish, reason in (({"hold": True}, "HoldTooLate"), ({"cancel": True}, TOO_LATE)):
         patch(migration, **{"hold": False, **wish})
@@ -167,19 +176,19 @@ def test_too_late_neither_a_cancel_nor_the_deletion_stops_it(kube, busy, migrate
     with pytest.raises(KubectlError, match="cannot be cancelled any more"):
         ask(migration, "Source")
     kube.delete("volumemigrations", migration.name, migration.namespace, "--wait=false")
-    busy.wait_for_writes()
+    machine.wait_for_writes()
     assert migration.condition("SourceReleased")["status"] == "True", migration.story()
     assert migration.switch()["status"]["compute"]["locked"] is True, migration.story()
-    assert busy.instance_claim() == migration.name
-    assert busy.claim() == busy.source
-    halting.declare(busy, migration.name)
+    assert machine.instance_claim() == migration.name
+    assert machine.claim() == machine.source
+    halting.declare(machine, migration.name)
     wait_for("the move to end", lambda: not migration.object(), seconds=300, seen=migration.story)
     assert migration.switch() == {}
     assert agents.rows(kube, migration) >= THERE | ON
-    assert busy.claim() == busy.instance_claim() == migration.name
+    assert machine.claim() == machine.instance_claim() == migration.name
     claim = kube.get("persistentvolumeclaims", migration.name, migration.namespace)
     assert not claim["metadata"].get("ownerReferences"), "it would go with its owner"
-    assert_intact(busy, migration.name)
+    assert_intact(machine, migration.name)
 
 
 def test_a_destination_that_fails_after_the_handover(
