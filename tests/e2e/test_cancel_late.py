@@ -18,11 +18,11 @@ pytestmark = pytest.mark.e2e
 MIB = 1 << 20
 SIZE = "256Mi"
 DEVICE = 128 * MIB
-TO_MERGE = 96 * MIB
+TO_MERGE = 48 * MIB
 TRIES = 5
 TOO_LATE = "PastPointOfNoReturn"
-BUSY_US = 2000
-"""The guest's rest between two operations, a twelfth of other tests'."""
+BUSY_US = 4000
+"""The guest's rest between two operations, a sixth of other tests'."""
 THERE = {"L0", "L1", "L2", "L5", "L6", "L7", "L8", "L9"}
 """Rows of docs/states.md, to the merge."""
 ON = {"L14", "L15", "L18", "L19", "L20"}

@@ -11,9 +11,9 @@ SLOWEST = 64 << 10
 """Bytes per second."""
 SLOW_DOWN = """
 ask="blockjob $2 $3 --bandwidth $4 --bytes"
-until virsh -c "$1" "$(yes "$ask" | head -n 100 | paste -s -d ';')"; do :; done >/dev/null 2>&1
+until virsh -c "$1" "$(yes "$ask" | head -n 500 | paste -s -d ';')"; do :; done >/dev/null 2>&1
 """
-"""A hundred times for each start of virsh: it takes longer to start than a small merge."""
+"""Five hundred times for each start of virsh: it takes longer to start than a small merge."""
 
 
 class Merge:
