@@ -106,7 +106,7 @@ def node_status(wanted: Wanted, seen: Seen, step: Step, facts: Facts, before: No
         stage=_stage(wanted, seen, before),
         reached=reached(wanted, seen, step, before.reached or Order.NONE),
         top=seen.top,
-        qemu=seen.qemu,
+        qemu=_qemu(seen, before),
         row=step.row,
         refused=True if _refused(wanted, seen) else None,
         stopped=_stopped(wanted, step),
@@ -119,6 +119,17 @@ def node_status(wanted: Wanted, seen: Seen, step: Step, facts: Facts, before: No
         pauses=_pauses(facts.pauses, before.pauses),
         last_error=_error(seen, facts.error),
     )
+
+
+def _qemu(seen: Seen, before: Node) -> Qemu:
+    """A guest that was seen to be gone stays so within an attempt, also while nothing can be seen.
+
+    As on another node while the finisher, by which the journal is reached there, is replaced: the
+    operator records the new one only of a guest that is gone.
+    """
+    if seen.qemu is Qemu.UNKNOWN and before.qemu is Qemu.GONE:
+        return Qemu.GONE
+    return seen.qemu
 
 
 def reached(wanted: Wanted, seen: Seen, step: Step, before: Order) -> Order:

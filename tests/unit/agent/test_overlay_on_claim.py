@@ -8,7 +8,7 @@ from detour_agent.domain.journal import Record
 from detour_agent.domain.ports import Place
 from detour_agent.errors import Unreachable
 from detour_agent.steps.places import guest_of, place_of
-from detour_crds.attachment_switch import ObjectRef, Order, Stage, Top
+from detour_crds.attachment_switch import ObjectRef, Order, Qemu, Stage, Top
 from detour_crds.names import HOLDER_OVERLAY_PATH
 from detour_crds.volume_migration import OverlayPlace, OverlaySpec
 from unit.agent.machine import FINISHER, GUEST, OVERLAY_HOLDER, UID, Agent, Machine
@@ -177,3 +177,22 @@ def test_another_node_waits_for_the_journal_and_does_not_take_it_for_missing(rep
     elsewhere.mounted, elsewhere.unmounted = True, False
     assert agent.reach(Order.SOURCE).stage is Stage.CANCELLED
     assert elsewhere.source == elsewhere.writes
+
+
+def test_a_guest_that_was_seen_to_be_gone_is_so_while_the_finisher_is_replaced():
+    """Else the operator would wait for the agent, and the agent for the new finisher."""
+    agent = on_claim(Machine())
+    agent.reach(Order.OVERLAY)
+    elsewhere = OtherNode(**vars(agent.machine))
+    elsewhere.gone = elsewhere.mounted = True
+    agent.machine = elsewhere
+    agent.restart()
+    agent.guest_stops()
+    agent.once()
+    assert agent.switch.node.qemu is Qemu.GONE
+    elsewhere.mounted, elsewhere.unmounted = False, True
+    agent.restart()
+    agent.once()
+    node = agent.switch.node
+    assert (node.row, node.top, node.qemu) == ("U1", Top.UNKNOWN, Qemu.GONE)
+    assert node.last_error.reason == "JournalUnreachable"
