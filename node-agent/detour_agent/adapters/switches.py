@@ -19,6 +19,7 @@ from detour_crds.attachment_switch import (
     Node,
 )
 from detour_crds.names import ATTACHMENT_SWITCHES, GROUP, STATUS_REFUSED, VERSION
+from detour_crds.refusals import did_not_apply
 from detour_crds.serialise import parse, serialise
 from detour_crds.volume_migration import OverlaySpec, Trust
 
@@ -29,8 +30,6 @@ WATCH_SECONDS = 300
 GONE = 410
 REPLACED_CODES = frozenset({404, 409})
 INVALID = 422
-BY_WEBHOOK = 'admission webhook "'
-"""How the message of a webhook's refusal begins (apiserver 1.36, ``webhook/errors``)."""
 SAID_CHARACTERS = 500
 """The server repeats what it refuses, however long that is."""
 
@@ -140,7 +139,8 @@ class Switches:
                 _request_timeout=(CONNECT_SECONDS, READ_SECONDS),
             )
         except kubernetes.client.ApiException as error:
-            if error.status in REPLACED_CODES or _did_not_apply(error):
+            changed = error.status == INVALID and did_not_apply(_told(error))
+            if changed or error.status in REPLACED_CODES:
                 raise NotYet("SwitchReplaced", f"{error.status} {error.reason}") from error
             if error.status == INVALID:
                 raise StepFailed(STATUS_REFUSED, _said(error)) from error
@@ -170,19 +170,6 @@ def read_switch(value: dict[str, Any]) -> Switch:
         overlay=parse(OverlaySpec, spec.get("overlay")),
         mirror=parse(MirrorSpec, spec["mirror"]) if spec.get("mirror") is not None else None,
     )
-
-
-def _did_not_apply(error: kubernetes.client.ApiException) -> bool:
-    """Whether the patch met an object that is not as its test says.
-
-    The server answers 422 without any cause then (apiserver 1.36,
-    ``endpoints/handlers/patch.go``); what validation or an admission policy refuses has causes.
-    A webhook's refusal has those that the webhook gives, and may have none.
-    """
-    told = _told(error)
-    by_webhook = str(told.get("message") or "").startswith(BY_WEBHOOK)
-    causes = (told.get("details") or {}).get("causes")
-    return error.status == INVALID and not by_webhook and not causes
 
 
 def _said(error: kubernetes.client.ApiException) -> str:

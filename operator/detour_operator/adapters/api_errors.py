@@ -9,6 +9,7 @@ import urllib3
 from kubernetes import client
 
 from detour_crds import json_text
+from detour_crds.refusals import did_not_apply
 from detour_operator.errors import (
     AlreadyExists,
     Conflict,
@@ -20,8 +21,6 @@ from detour_operator.errors import (
     Unreachable,
 )
 
-BY_WEBHOOK = 'admission webhook "'
-"""How the message of a webhook's refusal begins (apiserver 1.36, ``webhook/errors``)."""
 # 401: a token that was just rotated, 408/429/5xx: the server is busy or going. None of them says
 # anything about the object.
 UNKNOWN_STATUSES = frozenset(
@@ -56,21 +55,10 @@ def from_answer(status: int, body: str | None, *, json_patch: bool) -> DetourErr
         return AlreadyExists(message)
     if status in (HTTPStatus.CONFLICT, HTTPStatus.GONE):
         return Conflict(message)
-    if status == HTTPStatus.UNPROCESSABLE_ENTITY and json_patch and _did_not_apply(told):
+    if status == HTTPStatus.UNPROCESSABLE_ENTITY and json_patch and did_not_apply(told):
         return Conflict(message)
     kind = Forbidden if status == HTTPStatus.FORBIDDEN else Refused
     return kind(status, reason, message)
-
-
-def _did_not_apply(told: dict[str, Any]) -> bool:
-    """Whether a JSON patch met an object that is not as its tests say.
-
-    The API server answers 422 without any cause then (apiserver 1.36,
-    ``endpoints/handlers/patch.go``); what validation or an admission policy refuses has causes.
-    A webhook's refusal has those that the webhook gives, and may have none.
-    """
-    by_webhook = str(told.get("message") or "").startswith(BY_WEBHOOK)
-    return not by_webhook and not (told.get("details") or {}).get("causes")
 
 
 def _names_what_is_missing(told: dict[str, Any]) -> bool:
