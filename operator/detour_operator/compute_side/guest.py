@@ -42,6 +42,17 @@ def is_told(seen: Observation) -> bool:
     return compute.lost_node is not None and compute.lost_node == compute.node
 
 
+def qemu_is_gone(seen: Observation) -> bool:
+    """Whether its node's agent saw the end of QEMU, or the node is given up.
+
+    A finisher is recorded in these cases alone. On the node that a move was handed to only that
+    pod lets the agent look: it may be lost before the agent has said anything.
+    """
+    node = seen.switch.node
+    told = node is not None and node.qemu is Qemu.GONE
+    return told or seen.switch.compute.finisher_pod is not None
+
+
 def answer(seen: Observation) -> Trust | None:
     """``spec.trust``, where it was given for this very loss of the node."""
     spec = seen.switch.spec
@@ -86,10 +97,9 @@ def lost(seen: Observation) -> Step | None:
     None, too, once the node agent has reached the end that was ordered (what is left then concerns
     the guest's next start, rows D3 and D9), and once QEMU is surely gone (``stopped``).
     """
-    node = seen.switch.node
     if at_end(seen):
         return None
-    if node is not None and node.qemu is Qemu.GONE:
+    if qemu_is_gone(seen):
         if not seen.alive:
             return None
         message = "the guest stopped: waiting for KubeVirt to say that its instance has ended"
@@ -111,9 +121,8 @@ def certain(seen: Observation) -> Step | None:
     Where the machine was free to restart already (position Destination), KubeVirt has seen to it.
     Of a lost node that is a person's word, as in ``abandoning``.
     """
-    node = seen.switch.node
-    gone = node is not None and node.qemu is Qemu.GONE
-    if seen.alive or gone or seen.switch.status.position is Position.DESTINATION:
+    free = seen.switch.status.position is Position.DESTINATION
+    if seen.alive or qemu_is_gone(seen) or free:
         return None
     if seen.node_lost is True:
         off = seen.node_given_up is True or answer(seen) is ENDS.get(seen.switch.order)

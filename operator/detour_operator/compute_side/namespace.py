@@ -34,7 +34,7 @@ def let_go(seen: Observation) -> Step | None:
     node = seen.switch.node
     if not is_ending(seen) or not stopped.is_gone(seen) or at_end(seen) or node is None:
         return None
-    if node.stage in stopped.NOTHING_TO_FINISH and node.stopped is None:
+    if stopped.nothing_to_finish(seen, node) and node.stopped is None:
         return None
     return None if isinstance(seen.finisher, Pod) else end(seen)
 

@@ -6,7 +6,7 @@ only with that does the node agent merge the overlay: forward onto the destinati
 has asked for it, which he does when the copy is whole, else back into the source.
 """
 
-from detour_crds.attachment_switch import Order, Position, Qemu, Stage
+from detour_crds.attachment_switch import Node, Order, Position, Stage
 from detour_crds.volume_migration import WhenStopped
 from detour_operator.compute_side import beside, direct, guest
 from detour_operator.compute_side.actions import CreateFinisher, DeleteFinisher
@@ -16,13 +16,13 @@ from detour_operator.compute_side.step import Step, act, record, ref, wait, wait
 
 GUEST_STOPPED = "GuestStopped"
 UNDER_WAY = (Order.OVERLAY, Order.MIRRORED)
-NOTHING_TO_FINISH = (Stage.NONE, Stage.MISSING, Stage.DONE, Stage.CANCELLED)
+NOT_BEGUN = (Stage.NONE, Stage.MISSING)
+ENDED = (Stage.DONE, Stage.CANCELLED)
 
 
 def is_gone(seen: Observation) -> bool:
     """Whether QEMU was seen to be gone, and KubeVirt agrees."""
-    node = seen.switch.node
-    return node is not None and node.qemu is Qemu.GONE and not seen.alive
+    return guest.qemu_is_gone(seen) and not seen.alive
 
 
 def goes_back(seen: Observation) -> bool:
@@ -71,7 +71,7 @@ def _forward(seen: Observation) -> Step:
 def hold(seen: Observation) -> Step | None:
     """The next step until the finisher runs and is recorded; None then, or if none is needed."""
     node, claims = seen.switch.node, finisher_claims(seen)
-    if not is_gone(seen) or node is None or node.stage in NOTHING_TO_FINISH:
+    if not is_gone(seen) or node is None or nothing_to_finish(seen, node):
         return None
     if direct.is_asked(seen) and seen.switch.order is not Order.DESTINATION:
         return None  # the source has everything (row M21)
@@ -97,6 +97,12 @@ def hold(seen: Observation) -> Step | None:
         message = "the claims are held for the end of the move"
         return record(seen, GUEST_STOPPED, message, finisher_pod=ref(finisher))
     return None
+
+
+def nothing_to_finish(seen: Observation, node: Node) -> bool:
+    """By the journal, which on the node that a move was handed to a finisher alone can show."""
+    begun = node.stage not in NOT_BEGUN or seen.switch.compute.finisher_pod is not None
+    return not begun or node.stage in ENDED
 
 
 def finisher_claims(seen: Observation) -> tuple[str, str | None, str | None]:

@@ -19,12 +19,13 @@ def look(world: World, decide, mood):
     uid = recorded.uid if recorded else None
     running = world.cluster.holder == "running" and uid == f"holder-{world.cluster.holders}"
     launcher = f"launcher-{world.cluster.launcher}"
-    # There has never been a guest on the other node.
+    # There has never been a guest on the other node, and only the finisher has the volume there.
     qemu = Qemu(alive=False, top=world.qemu.top) if elsewhere else world.qemu
+    finisher = _finisher(world) if not nodes.claimed or nodes.finisher == told.node else ()
+    disk = dataclasses.replace(world.disk, mounted=not elsewhere or bool(finisher))
     return trace(
-        decide, mood, told, world.switch, world.disk, qemu, running and not elsewhere, launcher,
-        _finisher(world) if not nodes.claimed or nodes.finisher == told.node else (),
-    )  # fmt: skip
+        decide, mood, told, world.switch, disk, qemu, running and not elsewhere, launcher, finisher
+    )
 
 
 def look_cut_off(world: World, decide, mood):

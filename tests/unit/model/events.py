@@ -406,12 +406,14 @@ def time_passes(world):
 
 def holder_is_lost(world):
     """The node's kubelet evicted it, or the node was short of memory."""
-    found = set()
-    if world.cluster.holder == "running":
-        found.add(world.alter("cluster", holder="deleting").fault())
-    if world.cluster.finisher:
-        found.add(world.alter("cluster", finisher="").fault())
-    return found
+    running = world.cluster.holder == "running"
+    here = {world.alter("cluster", holder="deleting").fault()} if running else set()
+    return here | finisher_is_lost(world)
+
+
+def finisher_is_lost(world):
+    """In the same ways."""
+    return {world.alter("cluster", finisher="").fault()} if world.cluster.finisher else set()
 
 
 def guest_is_lost(world):
@@ -449,6 +451,11 @@ def node_is_lost(world):
     if nodes.first == "heard" and begun and world.told is not None and world.told.node == "n":
         return {world.alter("nodes", first="cut", stale=world.told).fault()}
     return set()
+
+
+def node_is_lost_first(world):
+    """And never again: a taint that is left on a node that came back counts for its next loss."""
+    return set() if world.faults else node_is_lost(world)
 
 
 def node_goes_off(world):

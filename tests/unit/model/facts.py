@@ -266,11 +266,15 @@ class Made:
 
 @facts
 class Disk:
-    """The node's disk: the journal, the overlay files that are there, and whether it is full."""
+    """The node's disk: the journal, the overlay files that are there, and whether it is full.
+
+    Of another node, which has them on a volume only, also whether a pod there has it mounted.
+    """
 
     record: Record | None = None
     overlays: tuple[str, ...] = ()
     full: bool = False
+    mounted: bool = True
 
 
 @facts

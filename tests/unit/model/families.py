@@ -122,6 +122,13 @@ COMPLETE = {
     "the node is lost, its pod is deleted by force": Family(
         ON_CLAIM, (*NODES, events.kubevirt_gives_guest_up), LOST_NODE, faults=1, crashes=False
     ),
+    "the node is lost, and the finisher": Family(
+        ON_CLAIM,
+        NODES,
+        (events.node_is_lost_first, events.finisher_is_lost),
+        faults=2,
+        crashes=False,
+    ),
     "the journal is lost": Family(accidents=(events.journal_is_lost,), faults=1),
     "the destination fails, and the journal is lost": Family(
         accidents=(*FAILURES, events.journal_is_lost), faults=2, crashes=False

@@ -5,6 +5,7 @@ import functools
 from unittest import mock
 
 from detour_agent import one_pass
+from detour_agent.adapters.inside import NOBODY
 from detour_agent.domain import chain, direct_chain
 from detour_agent.domain.budget import Room
 from detour_agent.domain.chain import (
@@ -115,12 +116,12 @@ def _trace(decide, mood, told, asked, disk, qemu, holder, launcher, finisher):
 def reduced(node):
     """What of a report anything follows from; the rest is for people."""
     unbegun = (None, Stage.MISSING, Stage.NONE)
-    ended = (Stage.DONE, Stage.CANCELLED)
+    kept = (Stage.REFUSED, Stage.DONE, Stage.CANCELLED)
     stage = Stage.NONE if node.stage in unbegun else Stage.START
     failed = node.last_error is not None and node.last_error.reason == "DestinationFailed"
     return Node(
         token=node.token,
-        stage=node.stage if node.stage in ended else stage,
+        stage=node.stage if node.stage in kept else stage,
         reached=node.reached,
         qemu=node.qemu,
         refused=node.refused,
@@ -173,11 +174,17 @@ class _Node:
     # What is seen.
 
     def read(self, switch_uid):
+        self._reach()
         record = self._disk.record
         return record if record is not None and record.switch_uid == switch_uid else None
 
     def found(self, _uid):
+        self._reach()
         return self._disk.overlays
+
+    def _reach(self):
+        if not self._disk.mounted:
+            raise Unreachable(NOBODY, "m")
 
     def allocated_bytes(self, _uid, _name):
         return 0

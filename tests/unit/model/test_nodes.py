@@ -10,7 +10,7 @@ import functools
 
 import pytest
 
-from detour_crds.attachment_switch import Order, Position, Stage
+from detour_crds.attachment_switch import Order, Position, Qemu, Stage
 from detour_operator.compute_side import abandoning, cancelling, guest, stopped
 from detour_operator.compute_side.observation import Pod
 from detour_operator.compute_side.step import record
@@ -19,6 +19,7 @@ from unit.model.explore import Family, explore
 from unit.model.test_model import told
 from unit.model.test_mutations import anew
 
+WITHOUT_FINISHER = families.COMPLETE["the node is lost, and the finisher"]
 HAND_OVER = families.COMPLETE["the node is lost"]
 BY_FORCE = families.COMPLETE["the node is lost, its pod is deleted by force"]
 ANSWERED = dataclasses.replace(BY_FORCE, wishes=(*BY_FORCE.wishes, events.decides))
@@ -208,3 +209,21 @@ def test_a_finisher_of_another_node_is_no_use_to_the_agent(monkeypatch):
     monkeypatch.setattr(stopped, "hold", wherever)
     assert cancelling.stopped is stopped
     assert ends.stuck(explore(HAND_OVER, anew()).fair)
+
+
+@pytest.mark.thorough
+def test_a_finisher_that_is_lost_before_its_nodes_agent_spoke_is_made_again(monkeypatch):
+    """Without it that agent sees no journal, and the lost node's told no end of QEMU."""
+
+    def gone(seen):
+        return seen.switch.node is not None and seen.switch.node.qemu is Qemu.GONE
+
+    monkeypatch.setattr(guest, "qemu_is_gone", gone)
+    assert ends.stuck(explore(WITHOUT_FINISHER, anew()).fair)
+
+
+@pytest.mark.thorough
+def test_that_nothing_was_begun_is_nothing_that_a_lost_node_has_told(monkeypatch):
+    ended = (*stopped.NOT_BEGUN, *stopped.ENDED)
+    monkeypatch.setattr(stopped, "nothing_to_finish", lambda _seen, node: node.stage in ended)
+    assert ends.stuck(explore(WITHOUT_FINISHER, anew()).fair)

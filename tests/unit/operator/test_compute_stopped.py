@@ -117,6 +117,15 @@ def test_no_finisher_where_the_journal_has_nothing_to_finish(stage):
     assert decision.actions == ()
 
 
+@pytest.mark.parametrize("stage", [Stage.NONE, Stage.OVERLAY, Stage.MIRROR])
+@pytest.mark.parametrize("qemu", [Qemu.RUNNING, Qemu.UNKNOWN])
+def test_a_finisher_that_was_recorded_and_is_lost_is_made_again_whatever_was_reported(qemu, stage):
+    """Its node's agent cannot look without it, and the node that could told no end of QEMU."""
+    node = {"qemu": qemu, "stage": stage}
+    found = stopped(Order.SOURCE, node=node, compute=RECORDED, finisher=Nothing.ABSENT)
+    assert decide(found).actions == (actions.CreateFinisher("old", None, node="n"),)
+
+
 def test_the_lock_comes_off_after_the_finisher_has_gone():
     ended = {"node": {**GONE, "stage": Stage.CANCELLED, "reached": Order.SOURCE}}
     others = {"holder": Nothing.ABSENT, "compute": RECORDED, **ended}
