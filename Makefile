@@ -109,7 +109,8 @@ e2e-together: cluster-up
 .PHONY: e2e-alone
 e2e-alone:
 	$(E2E) -m "e2e and alone" || test $$? -eq $(NO_TESTS)
-E2E = $(PYTHON) -m pytest -q tests/e2e --timeout=1200 --durations=15 $(if $(ONLY),-k '$(ONLY)')
+# A failure is told when it happens: a run of this length may be ended from outside.
+E2E = $(PYTHON) -m pytest -v --instafail --tb=short tests/e2e --timeout=1200 --durations=40 $(if $(ONLY),-k '$(ONLY)')
 # pytest's exit status where the expression picks none of these; that it picks any is seen before.
 NO_TESTS := 5
 
