@@ -10,7 +10,7 @@ from typing import Any
 
 from detour_operator.adapters.client import Api, Impersonation
 from detour_operator.adapters.resources import INSTANCES, VIRTUAL_MACHINES, Resource
-from detour_operator.errors import Forbidden
+from detour_operator.errors import Forbidden, Refused
 
 CONTROLLER = "kubevirt-controller"
 ACCESS_REVIEWS = Resource(
@@ -83,6 +83,25 @@ def patch_machine(
         Conflict: a test of the patch failed.
     """
     api.json_patch(VIRTUAL_MACHINES, namespace, name, operations)
+
+
+def machine_refuses(
+    api: Api, namespace: str, name: str, operations: Sequence[Mapping[str, Any]]
+) -> str | None:
+    """Why the API server would not take that change now, in its words; None if it would.
+
+    Tried as a dry run: admission policies and webhooks, KubeVirt's among them, answer as they
+    would to the change itself.
+
+    Raises:
+        Conflict: a test of the patch failed.
+        Unreachable: it could not be asked, or a webhook could not.
+    """
+    try:
+        api.json_patch(VIRTUAL_MACHINES, namespace, name, operations, dry_run=True)
+    except Refused as error:
+        return error.message
+    return None
 
 
 def _as(kubevirt_namespace: str) -> Impersonation:

@@ -29,7 +29,7 @@ from detour_operator.adapters.lock_proof import LockProof
 from detour_operator.adapters.resources import CLAIMS, VIRTUAL_MACHINES
 from detour_operator.adapters.switches import FoundSwitch
 from detour_operator.adapters.virtual_machine_handover import Acting
-from detour_operator.compute_side import facts, overlay_claim, waking
+from detour_operator.compute_side import facts, machine_trial, overlay_claim, waking
 from detour_operator.compute_side.budget import budget_name
 from detour_operator.compute_side.finisher import finisher_name
 from detour_operator.compute_side.holder import holder_name, overlay_pod_name
@@ -154,6 +154,9 @@ class _Look:
             proof=proof,
             permitted=self._read(self._permitted),
             without_controller=self._read(lambda: self._without_controller(instance)),
+            machine_refuses=self._read(
+                lambda: self._refused_by_machine(machine, instance, destination)
+            ),
             node_lost=_fact(node, lambda found: found.lost),
             node_given_up=_fact(node, lambda found: found.given_up),
             namespace_ends=self._read(lambda: namespaces.is_ending(self._api, self._namespace)),
@@ -277,6 +280,20 @@ class _Look:
             return ""
         missing = self._acting() is Acting.NO_CONTROLLER
         return self._settings.kubevirt_namespace if missing else ""
+
+    def _refused_by_machine(
+        self, machine: Json | Nothing, instance: Json | Nothing, destination: Json | Nothing
+    ) -> str:
+        if isinstance(machine, Nothing):
+            return ""
+        claim = None if isinstance(destination, Nothing) else destination
+        live = not isinstance(instance, Nothing) and self._settings.impersonate
+        tried = machine_trial.patch(self._switch, machine, claim, live=live)
+        if not tried:
+            return ""
+        name = self._machine_name
+        found = virtual_machine_handover.machine_refuses(self._api, self._namespace, name, tried)
+        return found or ""
 
     def _acting(self) -> Acting:
         kubevirt = self._settings.kubevirt_namespace

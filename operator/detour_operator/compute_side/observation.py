@@ -252,6 +252,8 @@ class Observation:
         permitted: whether the operator may act as KubeVirt's controller.
         without_controller: the namespace in which KubeVirt's controller was looked for, before
             the start, and has no account that may change instances; empty if that is not so.
+        machine_refuses: why the virtual machine could not be pointed at the destination, which is
+            tried before the start and before the point of no return; empty if it could.
         node_lost: Kubernetes does not hear from the node any more, or has removed it.
         node_given_up: somebody has declared it to be out of service.
         namespace_ends: the switch's namespace is being deleted: nothing can be created in it.
@@ -277,6 +279,7 @@ class Observation:
     proof: Proof | Nothing = Nothing.ABSENT
     permitted: bool | Nothing = Nothing.ABSENT
     without_controller: str | Nothing = ""
+    machine_refuses: str | Nothing = ""
     node_lost: bool | Nothing = Nothing.ABSENT
     node_given_up: bool | Nothing = Nothing.ABSENT
     namespace_ends: bool | Nothing = False

@@ -8,7 +8,7 @@ The checks are pure and run in every pass until the order Overlay is given, so t
 from collections.abc import Callable
 
 from detour_crds.volume_migration import OverlayPlace
-from detour_operator.compute_side import fitting, rivals, sharing, starting
+from detour_operator.compute_side import fitting, machine_trial, rivals, sharing, starting
 from detour_operator.compute_side.observation import Claim, Instance, Machine, Observation, Pod
 from detour_operator.compute_side.refusal import Refusal
 
@@ -228,6 +228,7 @@ CHECKS: tuple[Callable[[Observation], Refusal | None], ...] = (
     _controller,
     sharing.claim,
     fitting.destination,
+    machine_trial.refusal,
     _alone,
     starting.machine,
 )

@@ -10,6 +10,7 @@ from detour_operator.compute_side import (
     direct,
     guest,
     limits,
+    machine_trial,
     overlay_claim,
     stopped,
     strategy,
@@ -90,6 +91,7 @@ def _mirrored(seen: Observation) -> Step:
     return (
         hold(seen)
         or direct.wait_for_caller(seen)
+        or machine_trial.before_no_return(seen)
         or _may_hand_over(seen)
         or _instance_on_destination(seen)
         or _handover_of_instance_noted(seen)

@@ -88,6 +88,16 @@ def test_a_machine_is_handed_over_and_its_strategy_put_back(api, namespace, make
     assert "updateVolumesStrategy" not in now(VIRTUAL_MACHINES)["spec"]
 
 
+@pytest.mark.parametrize(("claim", "refused"), [("new", False), (7, True)], ids=str)
+def test_a_change_of_the_machine_is_tried_and_not_made(api, namespace, make, now, claim, refused):
+    make(VIRTUAL_MACHINES)
+    there = now(VIRTUAL_MACHINES)
+    tried = handover.hand_machine(there, "data", claim, live=True)
+    said = machines.machine_refuses(api, namespace, "move", tried)
+    assert ("claimName" in (said or "")) is refused
+    assert now(VIRTUAL_MACHINES) == there
+
+
 @pytest.mark.parametrize("resource", [INSTANCES, VIRTUAL_MACHINES], ids=lambda item: item.plural)
 def test_waking_leaves_nothing_behind(api, namespace, make, now, resource):
     first = make(resource)

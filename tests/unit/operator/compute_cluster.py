@@ -27,6 +27,7 @@ class Cluster:
         self.version = 100
         self.permitted = True
         self.kubevirt = "kubevirt"
+        self.machine_policy = ""
         self.broken = ""
         self.away = status(503, "ServiceUnavailable")
         launcher = samples.pod()
@@ -123,7 +124,7 @@ class Cluster:
         said = f"ValidatingAdmissionPolicy '{policy}' denied: by AttachmentSwitch move (..."
         return status(403, "Forbidden", said)
 
-    def _patch(self, path, _query, request):
+    def _patch(self, path, query, request):
         path = path.removesuffix("/status")
         found = self.objects.get(path)
         if found is None:
@@ -137,6 +138,9 @@ class Cluster:
                 assert given in (None, found["metadata"]["resourceVersion"])
         except (AssertionError, KeyError):
             return status(409, "Conflict")
+        if query.get("dryRun"):
+            refused = self.machine_policy if path == MACHINE else ""
+            return status(403, "Forbidden", refused) if refused else (200, changed)
         self.objects[path] = changed
         self._changed(path)
         return 200, changed

@@ -80,6 +80,13 @@ def driver(monkeypatch):
         yield Driver(cluster, server)
 
 
+def writes(driver, before=0):
+    """The changes that were asked for, dry runs left out."""
+    asked = driver.server.asked[before:]
+    made = [request for request in asked if request.method in ("PATCH", "PUT", "DELETE")]
+    return [request for request in made if "dryRun" not in request.path]
+
+
 def claim(raw, *path):
     for part in path:
         raw = raw[part]
@@ -243,12 +250,7 @@ def test_a_refusal_changes_nothing_but_the_status(driver):
     assert driver.passes() == 30
     accepted = condition(driver.cluster, "Accepted")
     assert (accepted["status"], accepted["reason"]) == ("False", "InstancePaused")
-    written = {
-        request.path
-        for request in driver.server.asked
-        if request.method in ("PATCH", "PUT", "DELETE")
-    }
-    assert written == {SWITCH, f"{SWITCH}/status"}
+    assert {request.path for request in writes(driver)} == {SWITCH, f"{SWITCH}/status"}
 
 
 def halt(cluster):
@@ -372,8 +374,7 @@ def test_nothing_is_done_about_a_switch_that_changed_during_the_look(driver):
     driver.server.answer = cancelled_meanwhile
     with pytest.raises(Conflict):
         driver.side.reconcile("ns", "move")
-    asked = driver.server.asked[before:]
-    assert [request for request in asked if request.method in ("PATCH", "DELETE")] == []
+    assert writes(driver, before) == []
     assert claim(cluster.objects[INSTANCE], "spec") == "old"
 
 
@@ -453,8 +454,7 @@ def test_without_kubevirts_controller_nothing_is_changed(driver):
     assert (accepted["status"], accepted["reason"]) == ("False", "KubeVirtNotThere")
     assert "kubevirt.namespace" in accepted["message"]
     assert not cluster.switch["status"].get("compute", {}).get("locked")
-    changed = [request for request in driver.server.asked if request.method == "PATCH"]
-    assert {request.path.partition("?")[0] for request in changed} <= {SWITCH, f"{SWITCH}/status"}
+    assert {request.path for request in writes(driver)} <= {SWITCH, f"{SWITCH}/status"}
     cluster.kubevirt = "kubevirt"
     driver.frozen()
     assert cluster.compute["order"] == "Overlay"
@@ -466,6 +466,43 @@ def test_a_machine_that_is_stopped_needs_no_controller(driver):
     driver.passes()
     assert condition(driver.cluster, "Accepted")["reason"] != "KubeVirtNotThere"
     assert not [request for request in driver.server.asked if request.path == REVIEWS]
+
+
+POLICY = 'admission webhook "policy.example" denied the request: disks are final'
+
+
+def test_a_machine_that_could_not_be_pointed_at_the_destination_is_left_as_it_is(driver):
+    cluster = driver.cluster
+    cluster.machine_policy = POLICY
+    driver.passes()
+    accepted = condition(cluster, "Accepted")
+    assert (accepted["status"], accepted["reason"]) == ("False", "MachineChangeRefused")
+    assert POLICY in accepted["message"]
+    assert "WaitForDeclared" in accepted["message"]
+    assert not cluster.switch["status"].get("compute", {}).get("locked")
+    assert {request.path for request in writes(driver)} <= {SWITCH, f"{SWITCH}/status"}
+    cluster.machine_policy = ""
+    driver.frozen()
+    assert cluster.compute["order"] == "Overlay"
+
+
+def test_a_machine_that_can_be_pointed_there_no_more_is_waited_for_before_the_switch(driver):
+    cluster = driver.cluster
+    driver.frozen()
+    cluster.machine_policy = POLICY
+    cluster.ask("Destination")
+    driver.passes()
+    cluster.report(reached="Mirrored", overlay={"name": "o"})
+    driver.passes()
+    stalled = condition(cluster, "Stalled")
+    assert (stalled["status"], stalled["reason"]) == ("True", "MachineChangeRefused")
+    assert POLICY in stalled["message"]
+    assert cluster.compute["order"] == "Mirrored"
+    assert cluster.compute["handover"] == "Pending"
+    cluster.machine_policy = ""
+    driver.passes()
+    assert condition(cluster, "Stalled")["status"] == "False"
+    assert cluster.compute["order"] == "Destination"
 
 
 def test_whether_the_controller_is_there_is_asked_before_the_lock_only(driver):

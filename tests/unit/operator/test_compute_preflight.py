@@ -55,6 +55,11 @@ REFUSED = {
         "KubeVirtNotThere",
         "kubevirt.namespace",
     ),
+    "a policy of the cluster": (
+        found(machine_refuses="denied by a policy"),
+        "MachineChangeRefused",
+        "denied by a policy. Have the cluster allow that change",
+    ),
     "no machine": (found(machine=Nothing.ABSENT), "VirtualMachineNotFound", "vm"),
     "machine going": (found(machine={"deleting": True}), "VirtualMachineDeleting", "vm"),
     "no volume": (found(machine={"has_volume": False}), "VolumeNotFound", "data"),
