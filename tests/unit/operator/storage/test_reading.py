@@ -64,6 +64,22 @@ def test_of_a_device_the_copier_may_read_the_source_and_belongs_to_the_devices_g
     assert "supplementalGroups" not in pod_of(job())["securityContext"]
 
 
+@pytest.mark.parametrize(
+    ("status", "started", "stopped"),
+    [
+        (None, False, False),
+        ({}, False, False),
+        ({"printableStatus": "Stopped"}, False, True),
+        ({"printableStatus": "Running", "created": True}, True, False),
+        ({"created": True}, True, False),
+    ],
+)
+def test_a_machine_is_stopped_only_if_kubevirt_says_so(status, started, stopped):
+    raw = {"metadata": {"name": "vm", "uid": "u"}, "spec": {"template": {"spec": {}}}}
+    found = reading.virtual_machine({**raw, **({} if status is None else {"status": status})})
+    assert (found.started, found.stopped) == (started, stopped)
+
+
 MIXED = {
     "a file becomes a device": (
         {"destination_block": True},
