@@ -15,11 +15,11 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
-from typing import Protocol
 
-from detour_copier import comparing, devices, emptiness, images, lost_writes, qemu_img, reflink
+from detour_copier import comparing, emptiness, images, kinds, lost_writes, qemu_img, reflink
 from detour_copier.direct import offers_direct_io
 from detour_copier.errors import CopyError
+from detour_copier.kinds import FILES, Kind, Kinds
 from detour_copier.progress import Progress
 from detour_crds import names
 
@@ -33,28 +33,8 @@ SOURCE_DEVICE = Path(names.COPIER_SOURCE_DEVICE)
 DESTINATION_DEVICE = Path(names.COPIER_DESTINATION_DEVICE)
 
 
-class Kind(Protocol):
-    """What differs between image files and block devices; errors are ``CopyError``."""
-
-    @property
-    def DRIVER(self) -> str:  # noqa: N802 - a constant of the module
-        """QEMU's block driver for it."""
-
-    def size_of(self, path: Path) -> int:
-        """Bytes of the image of a guest that is stopped."""
-
-    def check_source(self, path: Path, size: int) -> None:
-        """See that the source holds exactly the guest's disk."""
-
-    def prepare_destination(self, path: Path, size: int) -> None:
-        """Have a destination that can take that many bytes."""
-
-    def make_durable(self, path: Path, size: int) -> None:
-        """See that nothing but the copy is on it, and have it survive a power failure."""
-
-
 def copy(
-    source: Path, destination: Path, size: int, kind: Kind = images, limit: int | None = None
+    source: Path, destination: Path, size: int, both: Kinds = FILES, limit: int | None = None
 ) -> bool:
     """Make the destination a whole and durable copy of the source.
 
@@ -64,27 +44,33 @@ def copy(
         source: the frozen image.
         destination: the image to write over, or to create if it is a file.
         size: bytes of the guest's disk.
-        kind: how to treat them: ``images`` for files, ``devices`` for block devices.
+        both: what they are, files or block devices.
         limit: most bytes per second to copy; shared blocks are not copied.
 
     Raises:
         CopyError: the destination is not a copy.
     """
-    kind.check_source(source, size)
-    kind.prepare_destination(destination, size)
+    both.source.check_source(source, size)
+    if both.unpacks:
+        images.check_room(destination, size)
+    both.destination.prepare_destination(destination, size)
     progress = Progress(size, _tell, time.monotonic())
     with lost_writes.noticed(destination):
-        shared = kind is images and reflink.clone(source, destination)
+        shared = both.may_share_blocks and reflink.clone(source, destination)
         if not shared:
-            direct = all(offers_direct_io(path, size) for path in (source, destination))
-            command = qemu_img.command(
-                source, destination, driver=kind.DRIVER, size=size, direct=direct, limit=limit
+            read, written = (
+                _side(source, both.source, size),
+                _side(destination, both.destination, size),
             )
-            qemu_img.run(command, progress)
-    kind.make_durable(destination, size)
-    kind.check_source(source, size)
+            qemu_img.run(qemu_img.command(read, written, size=size, limit=limit), progress)
+    both.destination.make_durable(destination, size)
+    both.source.check_source(source, size)
     progress.finished(time.monotonic())
     return shared
+
+
+def _side(path: Path, kind: Kind, size: int) -> qemu_img.Side:
+    return qemu_img.Side(path, kind.DRIVER, direct=offers_direct_io(path, size))
 
 
 def check(destination: Path, wanted: int | None, kind: Kind = images) -> int:
@@ -143,24 +129,25 @@ def main(arguments: list[str] | None = None) -> int:
     """Copy, and say how it went; the exit status."""
     given = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _end)  # as process 1 it would be ignored
-    kind: Kind = devices if given.block else images
-    source, destination = given.source / names.IMAGE_NAME, given.destination / names.IMAGE_NAME
-    if given.block:
-        source, destination = SOURCE_DEVICE, DESTINATION_DEVICE
+    both = Kinds(kinds.of(block=given.source_block), kinds.of(block=given.destination_block))
+    source = SOURCE_DEVICE if given.source_block else given.source / names.IMAGE_NAME
+    image = given.destination / names.IMAGE_NAME
+    destination = DESTINATION_DEVICE if given.destination_block else image
     shared = False
     try:
         if given.look:
-            look(DESTINATION_DEVICE if given.block else given.destination, block=given.block)
+            place = destination if given.destination_block else given.destination
+            look(place, block=given.destination_block)
             _report(given.termination_log, {"empty": True})
             return 0
         if given.check:
-            wanted = given.size_bytes or (kind.size_of(source) if given.verify else None)
-            size = check(destination, wanted, kind)
+            wanted = given.size_bytes or (both.source.size_of(source) if given.verify else None)
+            size = check(destination, wanted, both.destination)
         else:
-            size = given.size_bytes or kind.size_of(source)
-            shared = copy(source, destination, size, kind, given.bytes_per_second)
+            size = given.size_bytes or both.source.size_of(source)
+            shared = copy(source, destination, size, both, given.bytes_per_second)
         if given.verify:
-            verify(source, destination, size, kind, given.bytes_per_second)
+            verify(source, destination, size, both.source, given.bytes_per_second)
     except CopyError as error:
         result = {"reason": error.reason, "message": error.message[-MESSAGE_LIMIT:]}
         _report(given.termination_log, result)
@@ -179,7 +166,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--source", type=Path, default=Path(names.COPIER_SOURCE_PATH))
     parser.add_argument("--destination", type=Path, default=Path(names.COPIER_DESTINATION_PATH))
-    parser.add_argument("--block", action="store_true", help="both are devices, at fixed paths")
+    for end in ("source", "destination"):
+        parser.add_argument(
+            f"--{end}-block", action="store_true", help=f"the {end} is a device, at a fixed path"
+        )
     parser.add_argument(
         "--check", action="store_true", help="copy nothing: see that the destination is a copy"
     )

@@ -1,4 +1,4 @@
-"""The two block devices: checked before the copy, made durable after it.
+"""Block devices as source or destination: checked before the copy, made durable after it.
 
 A device may be larger than the guest's disk. What is behind its end on the destination becomes
 zero: KubeVirt grows the disk to the whole device, and the guest must not find old data there.

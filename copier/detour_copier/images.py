@@ -1,4 +1,4 @@
-"""The two image files: checked and made ready before the copy, made durable after it."""
+"""Image files as source or destination: checked and made ready before a copy, durable after it."""
 
 import os
 import stat
@@ -50,6 +50,30 @@ def _found(path: Path) -> os.stat_result:
     if not stat.S_ISREG(found.st_mode):
         raise CopyError("SourceNotAnImage", f"{path} is not a regular file", final=True)
     return found
+
+
+def check_room(path: Path, size: int) -> None:
+    """See that the destination's file system could hold that many bytes, were they all data.
+
+    Of a claim that has been made for an image that is so; the copy of a device takes as much as
+    the device sooner or later, and file systems take their part of what was asked for. What other
+    files have of it is not counted: a file system that many share may be promised several times.
+
+    Raises:
+        CopyError: it could not.
+    """
+    try:
+        found = os.statvfs(path.parent)
+    except OSError as error:
+        message = f"{path.parent}: {error.strerror}"
+        raise CopyError("DestinationNotWritable", message, final=False) from error
+    room = (found.f_blocks - found.f_bfree + found.f_bavail) * found.f_frsize
+    if room < size:
+        message = (
+            f"the file system at {path.parent} can hold {room} bytes, the guest's disk has {size}:"
+            " use a larger claim (spec.destination.claimTemplate.size)"
+        )
+        raise CopyError("DestinationTooSmall", message, final=True)
 
 
 def prepare_destination(path: Path, size: int) -> None:

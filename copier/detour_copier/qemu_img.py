@@ -5,6 +5,7 @@ zero in the source are written as zeroes, as holes where the file system can (me
 7.2 and 10.0). QEMU's own locks stay on (no ``-U``): it refuses a source that something writes to.
 """
 
+import dataclasses
 import os
 import select
 import subprocess
@@ -24,36 +25,46 @@ NO_FLUSH = ",cache.no-flush=on,file.cache.no-flush=on"
 7.2), which a device may tell once only: the flush is left to ``lost_writes``."""
 
 
-def command(
-    source: Path,
-    destination: Path,
-    *,
-    driver: str,
-    size: int,
-    direct: bool,
-    limit: int | None = None,
-) -> list[str]:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Side:
+    """Source or destination.
+
+    Attributes:
+        path: where it is.
+        driver: QEMU's block driver for it.
+        direct: past the page cache, which is the guests'.
+    """
+
+    path: Path
+    driver: str
+    direct: bool
+
+    @property
+    def cache(self) -> str:
+        """What qemu-img calls that."""
+        return "none" if self.direct else "writeback"
+
+    def options(self, size: int) -> str:
+        """It as a raw image of so many bytes."""
+        where = f"file.driver={self.driver},file.filename={_escaped(self.path)}"
+        return f"driver=raw,size={size},{where}"
+
+
+def command(source: Side, destination: Side, *, size: int, limit: int | None = None) -> list[str]:
     """The command line.
 
     Args:
         source: what is read.
         destination: what is written over.
-        driver: QEMU's block driver of both.
         size: bytes to copy; a device may have more.
-        direct: past the page cache, which is the guests'.
         limit: most bytes to write per second, zeroes that are no holes in the source included;
             obeyed within 5 percent (measured with QEMU 7.2, from 256 KiB/s on). Holes are free.
     """
-    cache = "none" if direct else "writeback"
-    images = [
-        f"driver=raw,size={size},file.driver={driver},file.filename={_escaped(path)}"
-        for path in (source, destination)
-    ]
-    images[1] += NO_FLUSH
     return [
         *("qemu-img", "convert", "-n", "-p", "--image-opts", "--target-image-opts"),
         *([] if limit is None else ["-r", str(min(limit, MOST_PER_SECOND))]),
-        *("-T", cache, "-t", cache, *images),
+        *("-T", source.cache, "-t", destination.cache),
+        *(source.options(size), destination.options(size) + NO_FLUSH),
     ]
 
 

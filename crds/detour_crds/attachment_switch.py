@@ -14,6 +14,7 @@ from detour_crds.volume_migration import (
     Pauses,
     Trust,
     VirtualMachineRef,
+    VolumeMode,
     WhenStopped,
 )
 
@@ -79,13 +80,6 @@ class Pressure(StrEnum):
     NEAR = "Near"
     THROTTLED = "Throttled"
     REACHED = "Reached"
-
-
-class VolumeMode(StrEnum):
-    """How a claim is used: a file system with an image in it, or a device that is the image."""
-
-    FILESYSTEM = "Filesystem"
-    BLOCK = "Block"
 
 
 class Handover(StrEnum):

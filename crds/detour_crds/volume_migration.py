@@ -18,6 +18,13 @@ class CopyMethod(StrEnum):
     HYPERVISOR = "Hypervisor"
 
 
+class VolumeMode(StrEnum):
+    """How a claim is used: a file system with an image in it, or a device that is the image."""
+
+    FILESYSTEM = "Filesystem"
+    BLOCK = "Block"
+
+
 class Verify(StrEnum):
     """How the copy is checked before the guest is switched."""
 
@@ -102,6 +109,7 @@ class ClaimTemplate:
     name: str | None = None
     storage_class_name: str | None = None
     access_modes: tuple[str, ...] | None = None
+    volume_mode: VolumeMode | None = None
     size: str | None = None
 
 

@@ -73,7 +73,7 @@ class Stand:
         places = ["--source", folders[0], "--destination", folders[1]]
         return [
             *(sys.executable, "-m", "detour_copier", "--size-bytes", str(self.size)),
-            *(["--block"] if block else places),
+            *(["--source-block", "--destination-block"] if block else places),
             *("--termination-log", str(self.folder / "said")),
             *words,
         ]

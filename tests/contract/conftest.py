@@ -40,9 +40,10 @@ from detour_agent.domain import inspection  # noqa: E402
 from detour_agent.domain.ports import Ports, Process  # noqa: E402
 from detour_agent.one_pass import Passes  # noqa: E402
 from detour_agent.steps.context import Switch  # noqa: E402
-from detour_crds.attachment_switch import Compute, Node, ObjectRef, Order, VolumeMode  # noqa: E402
+from detour_crds.attachment_switch import Compute, Node, ObjectRef, Order  # noqa: E402
 from detour_crds.names import IMAGE_NAME, QEMU_UID  # noqa: E402
 from detour_crds.serialise import merge_patch, serialise  # noqa: E402
+from detour_crds.volume_migration import VolumeMode  # noqa: E402
 
 SIZE = 16 * 1024 * 1024
 BEHIND = 3 * 512

@@ -11,6 +11,7 @@ from detour_copier.__main__ import FINAL, main
 from guest.image import extents
 
 MIB = 1 << 20
+BLOCK = ("--source-block", "--destination-block")
 SIZE = 8 * MIB + 5 * 512
 """No whole MiB, no whole 4 KiB."""
 
@@ -28,7 +29,7 @@ def run(tmp_path, monkeypatch):
             monkeypatch.setattr(copier, "DESTINATION_DEVICE", other)
             result = tmp_path / "result"
             given = [f"--size-bytes={size}"] if size else []
-            status = main(["--block", *given, *asks, f"--termination-log={result}"])
+            status = main([*BLOCK, *given, *asks, f"--termination-log={result}"])
         return status, json.loads(result.read_text()), source, destination
 
     return copy
@@ -104,5 +105,5 @@ def test_files_are_no_devices(tmp_path, monkeypatch):
     for name in ("SOURCE_DEVICE", "DESTINATION_DEVICE"):
         monkeypatch.setattr(copier, name, filled(tmp_path / name, MIB))
     result = tmp_path / "result"
-    assert main(["--block", f"--size-bytes={MIB}", f"--termination-log={result}"]) == FINAL
+    assert main([*BLOCK, f"--size-bytes={MIB}", f"--termination-log={result}"]) == FINAL
     assert json.loads(result.read_text())["reason"] == "SourceNotAnImage"

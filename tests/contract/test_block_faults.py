@@ -26,7 +26,8 @@ def run(tmp_path, monkeypatch):
         monkeypatch.setattr(copier, "SOURCE_DEVICE", source)
         monkeypatch.setattr(copier, "DESTINATION_DEVICE", destination)
         result = tmp_path / "result"
-        status = main(["--block", *words, f"--termination-log={result}"])
+        both = ("--source-block", "--destination-block")
+        status = main([*both, *words, f"--termination-log={result}"])
         return status, json.loads(result.read_text())
 
     return copy

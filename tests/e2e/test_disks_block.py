@@ -1,4 +1,7 @@
-"""Volumes of mode Block: the device is the disk, and it moves as an image file does."""
+"""Volumes of mode Block: the device is the disk, and it moves as an image file does.
+
+A stopped VM's image file also becomes a device, and a device an image file.
+"""
 
 import pytest
 
@@ -145,3 +148,63 @@ def test_a_smaller_device_is_refused_with_both_sizes(
     assert str(size - 512) in refused["message"]
     assert kube.get("pvc", "m", namespace) is None
     machine.wait_for_writes()
+
+
+WHOLE = 128 * MIB
+"""Of a claim with a file system, whose image KubeVirt makes of whole MiB."""
+ROOMY = 160 * MIB
+"""Of one that is to hold as much; a small file system takes more to itself than a large one."""
+
+
+def devices_of(machine):
+    """The names of the volumes that the launcher has as devices."""
+    containers = machine.launcher()["spec"]["containers"]
+    return {one["name"] for each in containers for one in each.get("volumeDevices") or []}
+
+
+def start_and_write(machine, claim, *, block):
+    """Have the guest write to its disk on that claim, which holds everything before and after."""
+    verdict = machine.verify(claim, block=block)
+    assert verdict.passed, verdict.text
+    machine.start()
+    assert machine.instance_claim() == claim
+    assert ("data" in devices_of(machine)) is block
+    machine.wait_for_writes()
+    machine.stop()
+    verdict = machine.verify(claim, block=block)
+    assert verdict.passed, verdict.text
+
+
+@pytest.mark.e2e
+def test_a_stopped_machine_s_file_becomes_a_device_and_a_file_again(
+    cluster, blocks, kube, machines, migrate, namespace
+):
+    node, (first, _) = blocks.place(cluster.nodes[0]), blocks.classes
+    machine = machines()
+    machine.create(cluster.source_class, str(WHOLE), node=node)
+    machine.wait_until_running()
+    machine.wait_for_writes()
+    blocks.make_used(node, first, WHOLE)
+    template = {"storageClassName": first, "volumeMode": "Block"}
+    verified = {"verify": "Checksum"}
+    device = migrate("device", machine.name, {"claimTemplate": template}, copy=verified)
+    refused = device.wait_for_condition("Accepted", "False")
+    assert refused["reason"] == "VolumeModeDiffers", refused
+    assert "stop the virtual machine" in refused["message"]
+    assert kube.get("pvc", "device", namespace) is None
+    machine.wait_for_writes()
+
+    machine.stop()
+    assert device.wait_for_end()["status"] == "True", device.story()
+    assert machine.claim() == "device"
+    assert kube.get("pvc", "device", namespace)["spec"]["volumeMode"] == "Block"
+    start_and_write(machine, "device", block=True)
+    assert not machine.verify(machine.source).passed, "the frozen source must look like loss"
+
+    template = {"storageClassName": cluster.destination_class, "volumeMode": "Filesystem"}
+    template["size"] = str(ROOMY)
+    file = migrate("file", machine.name, {"claimTemplate": template})
+    assert file.wait_for_end()["status"] == "True", file.story()
+    assert machine.claim() == "file"
+    assert file.object()["status"]["copyMethod"]["name"] == "HostAssisted"
+    start_and_write(machine, "file", block=False)

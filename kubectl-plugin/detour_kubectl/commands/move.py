@@ -2,6 +2,7 @@
 
 import click
 
+from detour_crds.volume_migration import VolumeMode
 from detour_kubectl.commands import options, watching
 from detour_kubectl.commands.app import Session
 from detour_kubectl.commands.watching import Watch
@@ -33,6 +34,11 @@ DRY_RUN_SECONDS = 60.0
     help="Move to a new claim of this storage class.",
 )
 @click.option(
+    "--volume-mode",
+    type=click.Choice([mode.value for mode in VolumeMode]),
+    help="With --to-class: the new claim's. Another one than the old claim's takes a stopped VM.",
+)
+@click.option(
     "--to-claim",
     metavar="CLAIM",
     shell_complete=options.offer_claims,
@@ -51,6 +57,7 @@ def move(
     machine: str,
     volume: str | None,
     to_class: str | None,
+    volume_mode: str | None,
     to_claim: str | None,
     overwrite: bool,
     name: str | None,
@@ -68,6 +75,8 @@ def move(
         raise click.UsageError("say where to: give one of --to-class and --to-claim")
     if overwrite and to_claim is None:
         raise click.UsageError("--overwrite has a meaning with --to-claim only")
+    if volume_mode is not None and to_class is None:
+        raise click.UsageError("--volume-mode has a meaning with --to-class only")
     if volume is None:
         found = machines.one(session.cluster, session.namespace, machine)
         volume = machines_domain.only_volume(found)
@@ -76,6 +85,7 @@ def move(
         volume=volume,
         to_class=to_class,
         to_claim=to_claim,
+        volume_mode=VolumeMode(volume_mode) if volume_mode else None,
         overwrite=overwrite,
         hold=hold,
     )

@@ -5,20 +5,27 @@ from typing import Any
 
 from detour_crds import names
 from detour_crds.serialise import serialise
-from detour_crds.volume_migration import ClaimTemplate, Destination, VirtualMachineRef
+from detour_crds.volume_migration import (
+    ClaimTemplate,
+    Destination,
+    VirtualMachineRef,
+    VolumeMode,
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
     """What to move where; of ``to_class`` and ``to_claim`` one is given at most.
 
-    With neither, the new claim is of the source's own class.
+    With neither, the new claim is of the source's own class. ``volume_mode`` is the new claim's,
+    the source's if it is None.
     """
 
     machine: str
     volume: str
     to_class: str | None = None
     to_claim: str | None = None
+    volume_mode: VolumeMode | None = None
     overwrite: bool = False
     hold: bool = False
 
@@ -51,7 +58,9 @@ def _spec(wish: Wish, claim: str | None) -> dict[str, Any]:
 def _destination(wish: Wish, claim: str | None) -> Destination:
     if wish.to_claim is not None:
         return Destination(claim_name=wish.to_claim, overwrite=wish.overwrite)
-    template = ClaimTemplate(name=claim, storage_class_name=wish.to_class)
+    template = ClaimTemplate(
+        name=claim, storage_class_name=wish.to_class, volume_mode=wish.volume_mode
+    )
     return Destination(claim_template=template)
 
 

@@ -26,6 +26,7 @@ ONLY_WHILE_STOPPED = frozenset(
         "LauncherTooOld",
         "OverlayNoRoom",
         "VolumeHotplugged",
+        "VolumeModeDiffers",
     }
 )
 """Refusals that are about the running guest alone."""

@@ -17,10 +17,9 @@ from detour_crds.attachment_switch import (
     MirrorSpec,
     Node,
     Stage,
-    VolumeMode,
 )
 from detour_crds.quantities import bytes_of
-from detour_crds.volume_migration import OverlaySpec, Pauses, Trust
+from detour_crds.volume_migration import OverlaySpec, Pauses, Trust, VolumeMode
 
 PRIVATE = "/var/run/kubevirt-private"
 

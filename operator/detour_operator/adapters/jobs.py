@@ -34,7 +34,7 @@ class CopyJob:
     that, and the Job sees that the image is there; or, with ``look``, it sees that the destination
     is empty, to which it cannot write. ``bytes_per_second`` limits what is copied, and what is
     read to compare it (``verify``); ``idle`` has both wait for everybody else's I/O. ``placement``
-    is the stopped machine's.
+    is the stopped machine's. Of either claim it is said whether its mode is Block.
     """
 
     name: str
@@ -55,7 +55,8 @@ class CopyJob:
     verify: Verify = Verify.NONE
     bytes_per_second: int | None = None
     idle: bool = False
-    block: bool = False
+    source_block: bool = False
+    destination_block: bool = False
     look: bool = False
     placement: Placement | None = None
 
@@ -184,7 +185,7 @@ def _pod(job: CopyJob) -> Json:
         "fsGroupChangePolicy": "OnRootMismatch",
         "seccompProfile": {"type": "RuntimeDefault"},
     }
-    if job.block:
+    if job.source_block or job.destination_block:
         # Devices belong to this group unless the container runtime gives them to the user.
         security["supplementalGroups"] = [DISK_GROUP]
     if job.se_linux_level:
@@ -202,10 +203,11 @@ def _pod(job: CopyJob) -> Json:
 
 def _volumes(job: CopyJob) -> list[Json]:
     # A device can be kept from being written to here alone, a file at its mount, too.
-    destination = _volume("destination", job.destination_claim, read_only=job.look and job.block)
+    looked_at = job.look and job.destination_block
+    destination = _volume("destination", job.destination_claim, read_only=looked_at)
     if not job.reads_source:
         return [destination]
-    return [_volume("source", job.source_claim, read_only=job.block), destination]
+    return [_volume("source", job.source_claim, read_only=job.source_block), destination]
 
 
 def _where(job: CopyJob) -> Json:
@@ -261,6 +263,8 @@ def _options(job: CopyJob) -> list[str]:
         *([] if job.copies else ["--look" if job.look else "--check"]),
         *([] if job.verify is Verify.NONE else ["--verify"]),
         *([] if limit is None else ["--bytes-per-second", str(limit)]),
+        *(["--source-block"] if job.source_block else []),
+        *(["--destination-block"] if job.destination_block else []),
     ]
 
 
@@ -268,22 +272,34 @@ def _work(job: CopyJob) -> Json:
     # Of util-linux, which every Debian has; qemu-img, which does the work, inherits it.
     idly = ["ionice", "--class", "idle"] if job.idle else []
     command = [*idly, "python3", "-m", "detour_copier", *_options(job)]
-    if job.block:
-        devices = [
-            {"name": "source", "devicePath": names.COPIER_SOURCE_DEVICE},
-            {"name": "destination", "devicePath": names.COPIER_DESTINATION_DEVICE},
-        ]
-        used = devices if job.reads_source else devices[1:]
-        return {"command": [*command, "--block"], "volumeDevices": used}
-    mounts = [
-        {"name": "source", "mountPath": names.COPIER_SOURCE_PATH, "readOnly": True},
-        {
-            "name": "destination",
-            "mountPath": names.COPIER_DESTINATION_PATH,
-            **({"readOnly": True} if job.look else {}),
-        },
+    devices, mounts = _devices(job), _mounts(job)
+    return {
+        "command": command,
+        **({"volumeDevices": devices} if devices else {}),
+        **({"volumeMounts": mounts} if mounts else {}),
+    }
+
+
+def _devices(job: CopyJob) -> list[Json]:
+    source = {"name": "source", "devicePath": names.COPIER_SOURCE_DEVICE}
+    destination = {"name": "destination", "devicePath": names.COPIER_DESTINATION_DEVICE}
+    return [
+        *([source] if job.source_block and job.reads_source else []),
+        *([destination] if job.destination_block else []),
     ]
-    return {"command": command, "volumeMounts": mounts if job.reads_source else mounts[1:]}
+
+
+def _mounts(job: CopyJob) -> list[Json]:
+    source = {"name": "source", "mountPath": names.COPIER_SOURCE_PATH, "readOnly": True}
+    destination = {
+        "name": "destination",
+        "mountPath": names.COPIER_DESTINATION_PATH,
+        **({"readOnly": True} if job.look else {}),
+    }
+    return [
+        *([source] if not job.source_block and job.reads_source else []),
+        *([destination] if not job.destination_block else []),
+    ]
 
 
 def _volume(name: str, claim: str, *, read_only: bool = False) -> Json:

@@ -7,8 +7,9 @@ import contextlib
 import logging
 
 import detour_failpoints
-from detour_crds.attachment_switch import Compute, ObjectRef, VolumeMode
+from detour_crds.attachment_switch import Compute, ObjectRef
 from detour_crds.names import SWITCH_FINALIZER
+from detour_crds.volume_migration import VolumeMode
 from detour_operator.adapters import (
     budgets,
     claims,

@@ -7,7 +7,8 @@ attempt; what an older one left behind is then ignored.
 
 import dataclasses
 
-from detour_crds.attachment_switch import Compute, Handover, Order, VolumeMode
+from detour_crds.attachment_switch import Compute, Handover, Order
+from detour_crds.volume_migration import VolumeMode
 from detour_operator.compute_side.observation import Claim, Instance, Observation
 from detour_operator.compute_side.step import ref
 

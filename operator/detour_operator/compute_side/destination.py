@@ -1,6 +1,7 @@
 """The destination claim: named by the caller, noted once, and never exchanged after that."""
 
 from detour_crds.attachment_switch import Position
+from detour_operator.compute_side import fitting
 from detour_operator.compute_side.observation import Claim, Observation
 from detour_operator.compute_side.step import Step, record, ref, stall, wait
 
@@ -12,6 +13,10 @@ def destination_noted(seen: Observation) -> Step | None:
         name = seen.switch.destination
         message = f"the destination claim {name} does not exist: create it"
         return wait("DestinationNotFound", message, position=Position.FROZEN)
+    unfit = fitting.mode(seen)
+    if recorded is None and unfit is not None:
+        message = f"{unfit.message}; or cancel (spec.position Source)"
+        return wait(unfit.reason, message, position=Position.FROZEN)
     if recorded is None:
         message = "the destination is noted"
         return record(

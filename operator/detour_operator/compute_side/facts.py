@@ -36,6 +36,7 @@ def machine(raw: Json, volume: str) -> Machine:
     spec, status = raw.get("spec") or {}, raw.get("status") or {}
     found = named(_template(raw).get("volumes"), volume)
     devices = (_template(raw).get("domain") or {}).get("devices") or {}
+    disk = named(devices.get("disks"), volume)
     return Machine(
         name=raw["metadata"]["name"],
         uid=raw["metadata"]["uid"],
@@ -47,7 +48,8 @@ def machine(raw: Json, volume: str) -> Machine:
         restore=status.get("restoreInProgress") or "",
         restart_required=_is_true(raw, "RestartRequired"),
         state_change=bool(status.get("stateChangeRequests") or status.get("volumeRequests")),
-        shareable=_shareable(named(devices.get("disks"), volume)),
+        shareable=_shareable(disk),
+        lun=_disk_kind(disk) == "lun",
         memory_dump=(status.get("memoryDumpRequest") or {}).get("phase", DUMPED[0]) not in DUMPED,
         kept_running=_kept_running(spec),
         has_template=_has_template(spec, claim_of(found)),

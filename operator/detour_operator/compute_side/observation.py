@@ -80,8 +80,9 @@ class Machine:
     ``has_template``: a dataVolumeTemplate makes that claim. ``declared_by``: the GitOps tool that
     applies the machine, for people; empty if none is known. ``others``: name and claim of each
     other volume that is on one. ``memory_dump``: its memory is being written to a claim.
-    ``shareable``: its template lets others write to the disk at the same time. ``starts``: the
-    ``runStrategy`` for which KubeVirt makes an instance of its own accord; empty if it makes none.
+    ``shareable``: its template lets others write to the disk at the same time. ``lun``: the disk
+    is a LUN. ``starts``: the ``runStrategy`` for which KubeVirt makes an instance of its own
+    accord; empty if it makes none.
     ``shown``: what KubeVirt calls its state, for people.
     ``kept_running``: KubeVirt is to replace an instance that has ended; unlike ``starts`` with
     RerunOnFailure at any time, and not with strategies that make one instance alone.
@@ -99,6 +100,7 @@ class Machine:
     state_change: bool = False
     memory_dump: bool = False
     shareable: bool = False
+    lun: bool = False
     has_template: bool = False
     kept_running: bool = False
     declared_by: str = ""

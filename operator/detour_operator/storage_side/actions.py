@@ -83,6 +83,8 @@ class CreateJob:
         bytes_per_second: most to copy, and to read for that; None for no limit.
         idle: whether it waits for everybody else's I/O.
         size_bytes: the disk as the guest sees it; None if that is for the image to say.
+        source_block: whether the source claim has the mode Block.
+        destination_block: the same of the destination claim.
         look: copy nothing, see that the destination is empty.
     """
 
@@ -99,7 +101,8 @@ class CreateJob:
     verify: Verify = Verify.NONE
     bytes_per_second: int | None = None
     idle: bool = False
-    block: bool = False
+    source_block: bool = False
+    destination_block: bool = False
     look: bool = False
 
 

@@ -9,10 +9,17 @@ A claim that was there before is seen to be empty first (``emptiness``).
 
 import dataclasses
 
-from detour_crds.attachment_switch import Position, VolumeMode
+from detour_crds.attachment_switch import Position
 from detour_crds.conditions import Status, SwitchCondition, is_true
 from detour_crds.quantities import bytes_of
-from detour_crds.volume_migration import Copied, CopyMethod, IoPriority, Phase, Verify
+from detour_crds.volume_migration import (
+    Copied,
+    CopyMethod,
+    IoPriority,
+    Phase,
+    Verify,
+    VolumeMode,
+)
 from detour_operator.reconcile.times import is_over
 from detour_operator.storage_side import (
     by_storage,
@@ -139,6 +146,7 @@ def _create_job(seen: Observation, switch: SeenSwitch) -> Decision:
     if not source or not noted or not compute.token or not where_and_what:
         message = "waiting for the switch to say what is to be copied, and where"
         return Decision(phase=Phase.COPYING, message=message, after=BUSY_SECONDS)
+    block = compute.volume_mode is VolumeMode.BLOCK
     job = CreateJob(
         name=f"detour-copy-{seen.meta.uid[:UID_PART]}-{compute.attempt or 1}",
         switch_uid=switch.meta.uid,
@@ -152,7 +160,8 @@ def _create_job(seen: Observation, switch: SeenSwitch) -> Decision:
         destination_claim=destination.claim_name(seen.meta, seen.spec),
         size_bytes=size,
         method=method,
-        block=compute.volume_mode is VolumeMode.BLOCK,
+        source_block=block,
+        destination_block=seen.destination.block if seen.destination else block,
         se_linux_level=compute.se_linux_level or "",
     )
     job = emptiness.looking(job) if looks else job

@@ -29,6 +29,7 @@ from detour_operator.reconcile.times import is_over
 from detour_operator.settings import Limits
 from detour_operator.storage_side import (
     by_storage,
+    copying,
     destination,
     hypervisor,
     offering,
@@ -138,9 +139,10 @@ def _with_trouble(api: Api, seen: Observation) -> Observation:
 
 
 def _made_by_others(api: Api, seen: Observation) -> Observation:
-    """With what the storage or somebody else makes, where that is what copies."""
+    """With what the storage or somebody else makes, or what a Job is to copy to."""
     namespace, begun = seen.meta.namespace, by_storage.begun(seen.status.copy_method)
-    if not begun and method_of(seen) not in LOOKS_AT_DESTINATION:
+    looks = method_of(seen) in LOOKS_AT_DESTINATION or _is_before_a_copy(seen)
+    if not begun and not looks:
         return seen
     name = destination.claim_name(seen.meta, seen.spec)
     there, source = _claim(api, namespace, name), seen.status.source_claim
@@ -157,6 +159,12 @@ def _made_by_others(api: Api, seen: Observation) -> Observation:
             claims.why_not_provisioned(api, namespace, there.uid) if there and pending else None
         ),
     )
+
+
+def _is_before_a_copy(seen: Observation) -> bool:
+    """Whether a copy Job may follow, which is to be told the destination's volume mode."""
+    switch = seen.switch
+    return switch is not None and switch.ours and not seen.jobs and copying.is_frozen(switch)
 
 
 def _after_the_end(api: Api, seen: Observation) -> Observation:

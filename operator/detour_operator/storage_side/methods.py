@@ -13,6 +13,8 @@ from detour_operator.storage_side.observation import SeenClaim, SeenSnapshotClas
 BY_STORAGE = frozenset({CopyMethod.VOLUME_SNAPSHOT, CopyMethod.CSI_CLONE})
 """The storage makes the destination claim from the frozen source."""
 ORDER = (CopyMethod.VOLUME_SNAPSHOT, CopyMethod.CSI_CLONE, CopyMethod.HOST_ASSISTED)
+KEEPS_MODE = BY_STORAGE | {CopyMethod.HYPERVISOR}
+"""Source and destination are of one volume mode."""
 NAMED = (*ORDER, CopyMethod.EXTERNAL, CopyMethod.HYPERVISOR)
 NOT_NEEDED = "NotNeeded"
 COPY, CSI_CLONE = "copy", "csi-clone"
@@ -44,6 +46,7 @@ class Case:
     Attributes:
         asked: the method that the spec names.
         exists: the destination claim is there already, and nothing but a copy fills it.
+        changes_mode: an image file is to become a device, or the other way round.
         source: the claim to copy from.
         size: bytes that the destination is to have; None if that is left to Detour.
         overlay_on_source: the overlay lies on the source's volume.
@@ -52,6 +55,7 @@ class Case:
 
     asked: CopyMethod
     exists: bool
+    changes_mode: bool
     source: SeenClaim
     size: int | None
     overlay_on_source: bool
@@ -139,9 +143,21 @@ def _chosen(
 
 
 def _against(method: CopyMethod, case: Case) -> Against | None:
+    if case.changes_mode and method in KEEPS_MODE:
+        return Against("VolumeModeKept", _keeps_mode(method))
     if method not in BY_STORAGE:
         return None
     return _against_storage(case) or _against_one(method, case)
+
+
+def _keeps_mode(method: CopyMethod) -> str:
+    who = "QEMU copies the disk of a running guest, which keeps"
+    if method in BY_STORAGE:
+        who = "what the storage makes from the source's volume has"
+    return (
+        f"{who} its volume mode, and the destination has another one; have HostAssisted or"
+        " External copy, or use a claim of the same mode"
+    )
 
 
 def _against_storage(case: Case) -> Against | None:

@@ -82,7 +82,8 @@ class SeenClaim:
 class SeenVirtualMachine:
     """A VirtualMachine: the claim of each of its volumes, None for a volume that is on none.
 
-    ``started`` if it has an instance. ``applied`` are the claims in the manifest that was applied
+    ``started`` if it has an instance, ``stopped`` if KubeVirt says that it has none: neither is so
+    of one that it has said nothing of. ``applied`` are the claims in the manifest that was applied
     last, as ``kubectl apply`` and Argo CD note it; empty if nothing noted one.
     """
 
@@ -90,6 +91,7 @@ class SeenVirtualMachine:
     uid: str
     claims: Mapping[str, str | None]
     started: bool = False
+    stopped: bool = False
     applied: Mapping[str, str | None] = dataclasses.field(default_factory=dict)
 
 
@@ -264,7 +266,8 @@ class Observation:
         copiers: their pods, of whatever attempt.
         progress: None where nothing was said since it was read last.
         source: the source claim; looked at only where the storage makes the destination from it.
-        destination: the destination claim; the same, and where somebody else copies.
+        destination: the destination claim; the same, where somebody else copies, and before a Job
+            is made.
         snapshots: all snapshots under the migration's name, of whatever attempt.
         not_provisioned: why the storage could not make the destination's volume, by its own word.
         copy_limit_seconds: after so long without getting on, a copy is given up.

@@ -52,6 +52,11 @@ class Plan:
     create: CreateClaim | None = None
     method: CopyMethodStatus = UNDECIDED
 
+    @property
+    def changes_mode(self) -> bool:
+        """Whether an image file becomes a device, or the other way round."""
+        return self.source.block != self.destination.block
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class AlreadyThere:
@@ -82,6 +87,7 @@ def _with_method(seen: Observation, around: Surroundings, plan: Plan) -> Plan | 
     case = methods.Case(
         asked=seen.spec.copy.method,
         exists=plan.create is None,
+        changes_mode=plan.changes_mode,
         source=plan.source,
         size=around.template_bytes,
         overlay_on_source=seen.spec.overlay.where is OverlayPlace.SOURCE_VOLUME,
@@ -252,14 +258,18 @@ def _in_use(plan: Plan, around: Surroundings) -> Refusal | None:
     return Refusal("DestinationInUse", message)
 
 
-def _volume_mode(plan: Plan, _: Surroundings) -> Refusal | None:
-    if plan.source.block == plan.destination.block:
+def _volume_mode(plan: Plan, around: Surroundings) -> Refusal | None:
+    """A machine may be started after this; the compute side, which has the lock, looks again."""
+    vm = around.virtual_machine
+    if not plan.changes_mode or vm is None or vm.stopped:
         return None
     modes = ("Block", "Filesystem") if plan.source.block else ("Filesystem", "Block")
+    state = "is started" if vm.started else "was not seen to be stopped yet"
     message = (
-        f"the source claim {plan.source.name} has the volume mode {modes[0]}, the destination"
-        f" claim {plan.destination.name} {modes[1]}: a running guest's image cannot become the"
-        " other kind; use a claim of the same mode"
+        f"spec.destination: the claim {plan.destination.name} has the volume mode {modes[1]}, the"
+        f" source claim {plan.source.name} {modes[0]}, and VirtualMachine {vm.name} {state}: a"
+        " running guest's disk cannot become the other kind; stop the virtual machine, or use a"
+        " claim of the same mode"
     )
     return Refusal("VolumeModeDiffers", message)
 

@@ -35,13 +35,15 @@ def switch(found: FoundSwitch, migration_uid: str) -> SeenSwitch:
 
 
 def virtual_machine(raw: Raw) -> SeenVirtualMachine:
-    """A VirtualMachine."""
-    meta = meta_of(raw)
+    """A VirtualMachine; KubeVirt names the state of each one that it has looked at."""
+    meta, status = meta_of(raw), raw.get("status") or {}
+    started = bool(status.get("created"))
     return SeenVirtualMachine(
         name=meta.name,
         uid=meta.uid,
         claims=claims_of(raw),
-        started=bool((raw.get("status") or {}).get("created")),
+        started=started,
+        stopped=bool(status.get("printableStatus")) and not started,
         applied=applied_claims_of(raw),
     )
 

@@ -114,7 +114,8 @@ def test_an_overlay_is_made_with_both_formats_and_without_a_look_at_the_source()
 
 @pytest.mark.parametrize("driver", ["file", "host_device"])
 def test_the_copier_s_images_are_raw_on_both_ends(driver):
-    command = qemu_img.command(Path("/s"), Path("/d"), driver=driver, size=1, direct=True)
+    sides = [qemu_img.Side(Path(path), driver, direct=True) for path in ("/s", "/d")]
+    command = qemu_img.command(*sides, size=1)
     assert {"--image-opts", "--target-image-opts", "-n"} <= set(command)
     for image in command[-2:]:
         assert image.startswith("driver=raw,")
@@ -122,8 +123,8 @@ def test_the_copier_s_images_are_raw_on_both_ends(driver):
 
 
 def test_a_name_of_a_file_is_no_option():
-    named = Path("/s,driver=qcow2")
-    command = qemu_img.command(named, Path("/d"), driver="file", size=1, direct=True)
+    sides = [qemu_img.Side(Path(path), "file", direct=True) for path in ("/s,driver=qcow2", "/d")]
+    command = qemu_img.command(*sides, size=1)
     assert command[-2].endswith("file.filename=/s,,driver=qcow2")
 
 

@@ -54,7 +54,7 @@ def installed(kind, name):
 
 IN_USERS_NAMESPACES = {
     "copier": copier(),
-    "copier of a device": copier(block=True),
+    "copier of a device": copier(source_block=True, destination_block=True),
     "copier that verifies": copier(verify=jobs.Verify.CHECKSUM, idle=True),
     "copier that looks": copier(copies=False, look=True),
     "holder": held(),

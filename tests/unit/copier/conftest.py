@@ -23,6 +23,7 @@ class Copy:
     checks: bool = False
     verifies: bool = False
     limit: int | None = None
+    words: tuple[str, ...] = ()
 
     @property
     def source(self) -> Path:
@@ -41,6 +42,7 @@ class Copy:
             *(["--check"] if self.checks else []),
             *(["--verify"] if self.verifies else []),
             *([f"--bytes-per-second={self.limit}"] if self.limit else []),
+            *self.words,
         ]
 
     def run(self) -> int:

@@ -12,6 +12,7 @@ import pytest
 from detour_copier import comparing, devices, images
 from detour_copier.__main__ import FINAL, copy, verify
 from detour_copier.errors import CopyError
+from detour_copier.kinds import Kinds
 from unit.copier.conftest import MIB, SIZE
 
 pytestmark = pytest.mark.thorough
@@ -246,7 +247,7 @@ def test_devices_are_copied_within_the_limit_and_compared(loops):
     with source.open("r+b", buffering=0) as file:
         file.write(RANDOM * 4)
     begun = time.monotonic()
-    copy(source, destination, SIZE, devices, 8 * MIB)
+    copy(source, destination, SIZE, Kinds(devices, devices), 8 * MIB)
     assert time.monotonic() - begun >= 0.9 * 8 / 8 - 0.5, "the last requests are not waited for"
     verify(source, destination, SIZE, devices)
     with destination.open("rb") as file:

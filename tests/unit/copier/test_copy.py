@@ -189,9 +189,8 @@ def test_direct_io_is_left_where_the_size_is_no_whole_blocks(tmp_path):
 
 @pytest.mark.parametrize(("direct", "cache"), [(True, "none"), (False, "writeback")])
 def test_the_command_never_unlocks_and_never_takes_the_target_for_zero(tmp_path, direct, cache):
-    command = qemu_img.command(
-        tmp_path / "a", tmp_path / "b", driver="file", size=SIZE, direct=direct
-    )
+    sides = [qemu_img.Side(tmp_path / name, "file", direct=direct) for name in "ab"]
+    command = qemu_img.command(*sides, size=SIZE)
     assert command.count(cache) == 2
     assert "-n" in command
     assert not {"-U", "--force-share", "--target-is-zero"} & set(command)

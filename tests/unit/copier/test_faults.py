@@ -18,6 +18,7 @@ from detour_copier import devices
 from detour_copier.__main__ import FAILED, FINAL
 from detour_copier.__main__ import copy as copy_image
 from detour_copier.errors import CopyError
+from detour_copier.kinds import Kinds
 from harness.mounts import unmount
 from unit.copier.conftest import MIB
 
@@ -197,5 +198,5 @@ def test_a_loss_that_the_device_tells_of_once(devices_over, immutable, tmp_path,
     destination = devices_over(tmp_path / "destination", count=2)
     immutable(tmp_path / "destination")
     with pytest.raises(CopyError, match="WriteError"):
-        copy_image(source, destination, size, devices)
+        copy_image(source, destination, size, Kinds(devices, devices))
     assert not (tmp_path / "destination").read_bytes().strip(b"\0")

@@ -217,6 +217,7 @@ class TestMachines:
             ("VirtualMachineBusy", "not now"),
             ("ClaimsDiffer", "cannot move"),
             ("LauncherTooOld", "offline only"),
+            ("VolumeModeDiffers", "offline only"),
         ],
     )
     def test_refusals_have_their_verdicts(self, run, answers, reason, verdict):

@@ -43,6 +43,14 @@ def test_an_existing_claim_is_written_over_only_if_that_is_asked_for(cluster, ru
     assert cluster.of(MIGRATIONS, "two")["spec"]["destination"] == wanted
 
 
+@pytest.mark.parametrize("mode", ["Filesystem", "Block"])
+def test_the_volume_mode_of_a_new_claim_may_be_asked_for(cluster, run, mode):
+    run(*TO_FAST, "--volume-mode", mode)
+    assert cluster.of(MIGRATIONS, "web-data-to-fast")["spec"]["destination"] == {
+        "claimTemplate": {"storageClassName": "fast", "volumeMode": mode}
+    }
+
+
 def test_the_hold_is_asked_for(cluster, run):
     run(*TO_FAST, "--hold")
     assert cluster.of(MIGRATIONS, "web-data-to-fast")["spec"]["hold"] is True
@@ -88,6 +96,8 @@ def test_a_machine_that_is_not_there_is_told(run):
         ("move", "web"),
         ("move", "web", "--to-class", "a", "--to-claim", "b"),
         ("move", "web", "--to-class", "a", "--overwrite"),
+        ("move", "web", "--to-claim", "a", "--volume-mode", "Block"),
+        ("move", "web", "--to-class", "a", "--volume-mode", "block"),
         ("move", "web", "--to-class", "a", "--timeout", "soon"),
     ],
 )

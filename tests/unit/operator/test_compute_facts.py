@@ -161,6 +161,15 @@ def test_what_a_machine_s_own_template_says_of_its_disk(shareable):
     assert not facts.machine(raw, "root").shareable
 
 
+@pytest.mark.parametrize("kind", ["disk", "lun", "cdrom"])
+def test_a_stopped_machine_s_lun_is_known_by_its_template(kind):
+    raw = machine()
+    disks = [disk("root"), {"name": "data", kind: {}}]
+    raw["spec"]["template"]["spec"]["domain"] = {"devices": {"disks": disks}}
+    assert facts.machine(raw, "data").lun is (kind == "lun")
+    assert not facts.machine(raw, "root").lun
+
+
 STARTS = {
     "always": ({"runStrategy": "Always"}, {}, "Always"),
     "the older field": ({"running": True}, {}, "Always"),

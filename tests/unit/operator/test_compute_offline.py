@@ -9,6 +9,7 @@ from detour_crds.conditions import Status, SwitchCondition, find
 from detour_crds.volume_migration import HandoverMode
 from detour_operator.compute_side import actions, fitting
 from detour_operator.compute_side.decisions import decide
+from detour_operator.compute_side.destination import destination_noted
 from detour_operator.compute_side.observation import Nothing, Proof
 from unit.operator.compute_switches import FILLED, MARKED, SEEN, SWITCH, seen
 
@@ -94,6 +95,11 @@ FITS = {
         dataclasses.replace(OLD, **BLOCK),
         dataclasses.replace(NEW, **BLOCK),
     ),
+    "a device for what is asked for of a file system": (
+        OLD,
+        dataclasses.replace(NEW, **BLOCK, capacity_bytes=10),
+    ),
+    "a file system for all of a device": (dataclasses.replace(OLD, **BLOCK), NEW),
 }
 UNFIT = {
     "too small": ({"capacity_bytes": 9}, {}, (), "DestinationTooSmall", "10"),
@@ -105,7 +111,20 @@ UNFIT = {
         "DestinationTooSmall",
         "12",
     ),
-    "of the other kind": (BLOCK, {}, (), "VolumeModeDiffers", "Block"),
+    "a device that is smaller than what is asked for of a file system": (
+        {**BLOCK, "capacity_bytes": 9},
+        {},
+        (),
+        "DestinationTooSmall",
+        "10",
+    ),
+    "a file system that is smaller than a device": (
+        {"capacity_bytes": 11},
+        BLOCK,
+        (),
+        "DestinationTooSmall",
+        "12",
+    ),
     "in use": ({}, {}, ("p1", "p2"), "DestinationInUse", "p1, p2"),
 }
 UNFITS = pytest.mark.parametrize(
@@ -154,6 +173,68 @@ def test_f2_one_that_fits_is_gone_to(old, new):
     asked = {"wanted": Position.DESTINATION, "position": Position.FROZEN}
     decision = decide(stopped(FROZEN, **asked, source_claim=old, destination_claim=new))
     assert decision.status.compute.order is Order.DESTINATION
+
+
+@pytest.mark.parametrize(("old", "new"), FITS.values(), ids=FITS)
+def test_d0_one_that_fits_is_locked_and_frozen_for(old, new):
+    claims = {"source_claim": old, "destination_claim": new}
+    free = {"locked": False, "lock_proven": False}
+    decision = decide(stopped(free, proof=Nothing.ABSENT, **claims))
+    assert decision.status.compute.locked is True
+    decision = decide(stopped(**claims))
+    assert (decision.actions, decision.status.compute.offline) == ((), True)
+    assert status_of(decision, SwitchCondition.SOURCE_FROZEN) is Status.TRUE
+
+
+DEVICE = dataclasses.replace(NEW, **BLOCK)
+
+
+def test_f1_a_machine_that_was_started_is_not_pointed_at_the_other_kind():
+    asked = {"wanted": Position.DESTINATION, "position": Position.FROZEN}
+    facts = {"source_claim": OLD, "destination_claim": DEVICE, "instance": SEEN.instance}
+    decision = decide(stopped(FROZEN, **asked, **facts))
+    assert decision.reason == "VirtualMachineStarted"
+    assert decision.status.compute.order is Order.NONE
+    assert not any(isinstance(one, actions.HandMachine) for one in decision.actions)
+
+
+def test_d0_one_that_starts_while_it_is_being_locked_is_let_go():
+    """The lock is on and not yet proven: an API server that is late may have let it start."""
+    facts = {"source_claim": OLD, "destination_claim": DEVICE, "instance": SEEN.instance}
+    decision = decide(seen(**facts, budget=Nothing.ABSENT, holder=Nothing.ABSENT))
+    assert decision.reason == "VolumeModeDiffers"
+    assert "stop the virtual machine" in decision.message
+    compute = decision.status.compute
+    assert (compute.offline, compute.order, compute.lock_proven) == (None, Order.NONE, False)
+
+
+@pytest.mark.parametrize("instance", [SEEN.instance, Nothing.UNKNOWN])
+def test_what_is_not_known_to_be_stopped_keeps_its_mode(instance):
+    found = stopped(source_claim=OLD, destination_claim=DEVICE, instance=instance)
+    assert fitting.mode(found).reason == "VolumeModeDiffers"
+
+
+def test_a_lun_stays_a_device():
+    given = {"source_claim": dataclasses.replace(OLD, **BLOCK), "destination_claim": NEW}
+    told = fitting.mode(stopped(machine={"lun": True}, **given))
+    assert told.reason == "LunNeedsBlock"
+    assert "data" in told.message
+    assert fitting.mode(stopped(machine={"lun": False}, **given)) is None
+    into = {"source_claim": OLD, "destination_claim": DEVICE}
+    assert fitting.mode(stopped(machine={"lun": True}, **into)) is None
+
+
+@pytest.mark.parametrize("instance", [SEEN.instance, Nothing.ABSENT])
+def test_an_overlay_is_not_merged_onto_the_other_kind(instance):
+    """Named late, for a guest that ran when its source was frozen, whether it runs or not."""
+    asked = {"wanted": Position.DESTINATION, "position": Position.FROZEN}
+    facts = {"source_claim": OLD, "destination_claim": DEVICE, "instance": instance}
+    found = seen(compute={"order": Order.OVERLAY, "destination_claim": None}, **asked, **facts)
+    step = destination_noted(found)
+    assert (step.reason, step.compute) == ("VolumeModeDiffers", None)
+    assert "cancel" in step.message
+    same = dataclasses.replace(found, destination_claim=NEW)
+    assert destination_noted(same).compute.destination_claim.name == NEW.name
 
 
 def test_the_node_agent_compares_the_images_of_a_guest_that_runs():

@@ -146,7 +146,7 @@ REFUSED = {
     "block source": (
         found(source_claim=Claim(name="old", uid="old-uid", volume_mode="Block")),
         "VolumeModeDiffers",
-        "Block",
+        "stop the virtual machine before the move, or use a claim of the same mode",
     ),
     "another pod on the source": (found(source_users=("p1",)), "SourceClaimInUse", "p1"),
     "another machine on the source": (

@@ -6,6 +6,7 @@ from detour_operator import storage_side
 from unit.operator.api_server import serving
 from unit.operator.storage.reconciling import (
     CLAIMS,
+    MACHINE,
     NAMESPACE,
     SETTINGS,
     SNAPSHOT_API,
@@ -28,7 +29,7 @@ def ready(cluster):
     """A cluster in which the move can start, and the first visit is over."""
     cluster.objects |= {
         f"{NAMESPACE}/persistentvolumeclaims/source": claim("source"),
-        "/apis/kubevirt.io/v1/namespaces/ns/virtualmachines/vm": machine("source"),
+        MACHINE: machine("source"),
         "/apis/storage.k8s.io/v1/storageclasses/fast": {"metadata": {"name": "fast"}},
     }
     cluster.side.reconcile("ns", "m")

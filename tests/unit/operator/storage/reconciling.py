@@ -129,6 +129,7 @@ def machine(claim_name):
 
 
 CLAIMS = f"{NAMESPACE}/persistentvolumeclaims"
+MACHINE = "/apis/kubevirt.io/v1/namespaces/ns/virtualmachines/vm"
 JOBS = "/apis/batch/v1/namespaces/ns/jobs"
 SNAPSHOT_API = "/apis/snapshot.storage.k8s.io/v1"
 SNAPSHOTS = f"{SNAPSHOT_API}/namespaces/ns/volumesnapshots"

@@ -6,7 +6,13 @@ import pytest
 
 from detour_crds.attachment_switch import Node, Position
 from detour_crds.conditions import MigrationCondition, Status, find
-from detour_crds.volume_migration import Copied, CopyMethod, Progress, VolumeMigrationStatus
+from detour_crds.volume_migration import (
+    Copied,
+    CopyMethod,
+    Progress,
+    VolumeMigrationStatus,
+    VolumeMode,
+)
 from detour_operator.storage_side import actions
 from detour_operator.storage_side.decisions import decide
 from detour_operator.storage_side.observation import CopierProgress, SeenCopier, SeenJob
@@ -248,6 +254,23 @@ def test_what_is_copied_where():
         se_linux_level="",
         method=CopyMethod.HOST_ASSISTED,
     )
+
+
+BLOCK_CLAIM = claim(DESTINATION, block=True)
+
+
+@pytest.mark.parametrize(("found", "block"), [(BLOCK_CLAIM, True), (claim(DESTINATION), False)])
+def test_a_job_is_told_the_kind_of_each_side(found, block):
+    seen = dataclasses.replace(IS_FROZEN.observe(), destination=found)
+    (job,) = decide(seen).actions
+    assert (job.source_block, job.destination_block) == (False, block)
+    compute = dataclasses.replace(seen.switch.status.compute, volume_mode=VolumeMode.BLOCK)
+    status = dataclasses.replace(seen.switch.status, compute=compute)
+    switch = dataclasses.replace(seen.switch, status=status)
+    (job,) = decide(dataclasses.replace(seen, switch=switch)).actions
+    assert (job.source_block, job.destination_block) == (True, block)
+    (job,) = decide(dataclasses.replace(seen, switch=switch, destination=None)).actions
+    assert (job.source_block, job.destination_block) == (True, True)
 
 
 def test_the_switch_names_the_destination_from_the_beginning():

@@ -25,6 +25,7 @@ def case(**changes):
     plain = Case(
         asked=AUTO,
         exists=False,
+        changes_mode=False,
         source=claim(SOURCE),
         size=None,
         overlay_on_source=False,
@@ -70,6 +71,11 @@ TABLE = {
         {"storage": storage(destination_driver=None)},
         HOST,
         both("DriversDiffer"),
+    ),
+    "the destination is of the other volume mode": (
+        {"changes_mode": True},
+        HOST,
+        {**both("VolumeModeKept"), "Hypervisor": "VolumeModeKept"},
     ),
     "the overlay is on the source": (
         {"overlay_on_source": True},
@@ -163,6 +169,7 @@ REFUSED = {
     "snapshots without the kind": (SNAPSHOT, {"storage": storage(snapshot_classes=None)}),
     "a clone by another driver": (CLONE, {"storage": storage(destination_driver="other")}),
     "a clone onto what is there": (CLONE, {"exists": True}),
+    "a clone of the other volume mode": (CLONE, {"changes_mode": True}),
 }
 
 

@@ -12,6 +12,7 @@ from detour_crds.volume_migration import (
     OverlayPlace,
     OverlaySpec,
     Verify,
+    VolumeMode,
     WhenStopped,
 )
 from detour_operator.storage_side.actions import CreateClaim
@@ -23,6 +24,7 @@ SEEN = World(finalizer=True).observe()
 AROUND = SEEN.surroundings
 NAMED = dataclasses.replace(SPEC, destination=Destination(claim_name=DESTINATION))
 BY_QEMU = CopySpec(method=CopyMethod.HYPERVISOR)
+HOST = CopyMethod.HOST_ASSISTED
 RWO, RWX, RWOP = "ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"
 
 
@@ -42,11 +44,15 @@ def template(**changes):
     return spec(destination=Destination(claim_template=wanted))
 
 
+TO_BLOCK = template(volume_mode=VolumeMode.BLOCK)
+
+
 def machine(**claims):
     return SeenVirtualMachine(name="vm", uid="vm", claims=claims)
 
 
 STARTED = SeenVirtualMachine(name="vm", uid="vm", claims={"data": SOURCE}, started=True)
+STOPPED = dataclasses.replace(STARTED, started=False, stopped=True)
 
 REFUSALS = {
     "no such VM": ({"virtual_machine": None}, "VirtualMachineNotFound"),
@@ -142,9 +148,47 @@ REFUSALS = {
         {"spec": template(size="1"), "template_bytes": 1},
         "DestinationTooSmall",
     ),
-    "a block destination": (
+    "a block destination of a machine that is not known to be stopped": (
         {"spec": NAMED, "destination": claim(DESTINATION, block=True)},
         "VolumeModeDiffers",
+    ),
+    "a block destination to be made for a running machine": (
+        {"spec": template(volume_mode=VolumeMode.BLOCK), "virtual_machine": STARTED},
+        "VolumeModeDiffers",
+    ),
+    "a device that is smaller than what is asked for of the source": (
+        {
+            "spec": NAMED,
+            "virtual_machine": STOPPED,
+            "destination": claim(DESTINATION, block=True, requested=SIZE, capacity=SIZE - 1),
+        },
+        "DestinationTooSmall",
+    ),
+    "a file system that is smaller than the device": (
+        {
+            "spec": template(volume_mode=VolumeMode.FILESYSTEM, size="1"),
+            "template_bytes": SIZE,
+            "virtual_machine": STOPPED,
+            "source": claim(SOURCE, block=True, requested=SIZE, capacity=SIZE + 1),
+        },
+        "DestinationTooSmall",
+    ),
+    "a snapshot for the other mode": (
+        {
+            "spec": dataclasses.replace(
+                TO_BLOCK, copy=CopySpec(method=CopyMethod.VOLUME_SNAPSHOT)
+            ),
+            "virtual_machine": STOPPED,
+        },
+        "VolumeModeKept",
+    ),
+    "QEMU's copy for the other mode": (
+        {
+            "spec": dataclasses.replace(NAMED, copy=BY_QEMU),
+            "virtual_machine": STOPPED,
+            "destination": claim(DESTINATION, block=True),
+        },
+        "VolumeModeKept",
     ),
     "a block source for a destination with a file system": (
         {"spec": NAMED, "source": claim(SOURCE, block=True), "destination": claim(DESTINATION)},
@@ -286,6 +330,55 @@ def test_what_a_template_says_is_what_is_created():
     assert plan.create == CreateClaim(
         name=DESTINATION, storage_class="", access_modes=(RWX,), size="2Ki"
     )
+
+
+STATES = {"started": (STARTED, "is started"), "not known": (machine(data=SOURCE), "not seen to")}
+
+
+@pytest.mark.parametrize(("vm", "told"), STATES.values(), ids=STATES)
+@pytest.mark.parametrize("dry", [False, True])
+def test_only_the_disk_of_a_stopped_machine_changes_its_mode(vm, told, dry):
+    refused = verdict(spec=dataclasses.replace(TO_BLOCK, dry_run=dry), virtual_machine=vm)
+    assert refused.reason == "VolumeModeDiffers"
+    assert refused.message.startswith("spec.destination: ")
+    assert told in refused.message
+    assert "stop the virtual machine, or use a claim of the same mode" in refused.message
+
+
+@pytest.mark.parametrize(
+    "method", [CopyMethod.AUTO, CopyMethod.HOST_ASSISTED, CopyMethod.EXTERNAL]
+)
+@pytest.mark.parametrize("block", [False, True])
+def test_a_stopped_machine_s_disk_becomes_the_other_kind(method, block):
+    """As large as the source asks for; of a device as large as that, and the file system."""
+    mode = VolumeMode.FILESYSTEM if block else VolumeMode.BLOCK
+    wanted = dataclasses.replace(template(volume_mode=mode), copy=CopySpec(method=method))
+    device = claim(SOURCE, block=True, request="10G", requested=10 * 10**9, capacity=10 << 30)
+    source = device if block else claim(SOURCE, request="7M", requested=7 * 10**6)
+    plan = verdict(spec=wanted, virtual_machine=STOPPED, source=source)
+    assert plan.create.block is plan.destination.block is not block
+    assert plan.method.name == (HOST if method is CopyMethod.AUTO else method)
+    if not block:
+        assert plan.create.size == "7M"
+        return
+    size = int(plan.create.size)
+    assert size % (1 << 20) == 0
+    assert int(size * (1 - 0.055)) >= 10 << 30
+    assert size < (10 << 30) * 1.06
+
+
+def test_a_template_may_name_the_mode_that_the_source_has():
+    plan = verdict(spec=template(volume_mode=VolumeMode.FILESYSTEM), virtual_machine=STARTED)
+    assert plan.create == verdict().create
+    device = claim(SOURCE, block=True, capacity=SIZE + 1)
+    plan = verdict(spec=TO_BLOCK, virtual_machine=STARTED, source=device)
+    assert (plan.create.block, plan.create.size) == (True, str(SIZE + 1))
+
+
+def test_an_existing_claim_of_the_other_mode_takes_a_stopped_machine_s_disk():
+    around = {"virtual_machine": STOPPED, "destination": claim(DESTINATION, block=True)}
+    plan = verdict(spec=NAMED, **around)
+    assert (plan.create, plan.method.name) == (None, HOST)
 
 
 def test_an_unnamed_template_has_the_name_of_the_migration():

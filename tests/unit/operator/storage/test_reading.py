@@ -49,19 +49,86 @@ def test_the_copier_has_no_privileges_and_cannot_write_to_the_source():
 
 
 def test_of_a_device_the_copier_may_read_the_source_and_belongs_to_the_devices_group():
-    pod = pod_of(job(block=True))
+    pod = pod_of(job(source_block=True, destination_block=True))
     (container,) = pod["containers"]
     assert "volumeMounts" not in container
     assert {device["name"]: device["devicePath"] for device in container["volumeDevices"]} == {
         "source": names.COPIER_SOURCE_DEVICE,
         "destination": names.COPIER_DESTINATION_DEVICE,
     }
-    assert container["command"][-1] == "--block"
+    assert container["command"][-2:] == ["--source-block", "--destination-block"]
     source, destination = (item["persistentVolumeClaim"] for item in pod["volumes"])
     assert source["readOnly"] is True
     assert "readOnly" not in destination
     assert pod["securityContext"]["supplementalGroups"] == [6]
     assert "supplementalGroups" not in pod_of(job())["securityContext"]
+
+
+@pytest.mark.parametrize(
+    ("status", "started", "stopped"),
+    [
+        (None, False, False),
+        ({}, False, False),
+        ({"printableStatus": "Stopped"}, False, True),
+        ({"printableStatus": "Running", "created": True}, True, False),
+        ({"created": True}, True, False),
+    ],
+)
+def test_a_machine_is_stopped_only_if_kubevirt_says_so(status, started, stopped):
+    raw = {"metadata": {"name": "vm", "uid": "u"}, "spec": {"template": {"spec": {}}}}
+    found = reading.virtual_machine({**raw, **({} if status is None else {"status": status})})
+    assert (found.started, found.stopped) == (started, stopped)
+
+
+MIXED = {
+    "a file becomes a device": (
+        {"destination_block": True},
+        {"source": (names.COPIER_SOURCE_PATH, True)},
+        {"destination": names.COPIER_DESTINATION_DEVICE},
+        ["--destination-block"],
+        [None, None],
+    ),
+    "a device becomes a file": (
+        {"source_block": True},
+        {"destination": (names.COPIER_DESTINATION_PATH, None)},
+        {"source": names.COPIER_SOURCE_DEVICE},
+        ["--source-block"],
+        [True, None],
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("given", "mounts", "devices", "options", "read_only"), MIXED.values(), ids=MIXED
+)
+def test_each_side_is_had_as_what_it_is(given, mounts, devices, options, read_only):
+    pod = pod_of(job(size_bytes=None, node=None, **given))
+    (container,) = pod["containers"]
+    assert {
+        mount["name"]: (mount["mountPath"], mount.get("readOnly"))
+        for mount in container["volumeMounts"]
+    } == mounts
+    assert {one["name"]: one["devicePath"] for one in container["volumeDevices"]} == devices
+    assert container["command"] == ["python3", "-m", "detour_copier", *options]
+    claims = [item["persistentVolumeClaim"] for item in pod["volumes"]]
+    assert [claim["claimName"] for claim in claims] == ["source", "destination"]
+    assert [claim.get("readOnly") for claim in claims] == read_only
+    assert pod["securityContext"]["supplementalGroups"] == [6]
+    assert pod["securityContext"]["fsGroup"] == names.QEMU_UID
+
+
+@pytest.mark.parametrize("source_block", [False, True])
+def test_who_looks_has_a_destination_of_the_other_kind_read_only(source_block):
+    given = {"source_block": source_block, "destination_block": not source_block}
+    pod = pod_of(job(copies=False, size_bytes=None, node=None, look=True, **given))
+    (container,) = pod["containers"]
+    (destination,) = [
+        one["persistentVolumeClaim"] for one in pod["volumes"] if one["name"] == "destination"
+    ]
+    (mount,) = container["volumeMounts"]
+    at_the_mount = mount["name"] == "destination" and mount["readOnly"]
+    assert destination.get("readOnly", False) is not source_block
+    assert at_the_mount is source_block
 
 
 def test_who_looks_has_the_destination_alone_and_cannot_write_to_it():
@@ -77,9 +144,9 @@ def test_who_looks_has_the_destination_alone_and_cannot_write_to_it():
 
 
 def test_who_looks_at_a_device_cannot_write_to_it_either():
-    pod = pod_of(job(copies=False, size_bytes=None, look=True, block=True))
+    pod = pod_of(job(copies=False, size_bytes=None, look=True, destination_block=True))
     (container,), (volume,) = pod["containers"], pod["volumes"]
-    assert container["command"][-2:] == ["--look", "--block"]
+    assert container["command"][-2:] == ["--look", "--destination-block"]
     assert volume["persistentVolumeClaim"] == {"claimName": "destination", "readOnly": True}
     (device,) = container["volumeDevices"]
     assert device["devicePath"] == names.COPIER_DESTINATION_DEVICE

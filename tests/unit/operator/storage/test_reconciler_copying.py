@@ -9,6 +9,7 @@ from unit.operator.storage.reconciling import (
     GROUP,
     JOB,
     JOBS,
+    MACHINE,
     MIGRATION,
     NAMESPACE,
     SETTINGS,
@@ -66,6 +67,35 @@ def test_the_storages_way_from_the_start_to_the_named_destination(offering):
     (ask,) = pass_until_it_writes(offering)
     assert ask[2][1] == {"op": "replace", "path": "/spec/position", "value": "Destination"}
     assert offering.objects[MIGRATION]["status"]["copied"]["token"] == TOKEN
+
+
+@pytest.mark.parametrize("mode", ["Block", "Filesystem"])
+def test_a_stopped_machine_s_disk_is_copied_by_a_job_that_knows_both_modes(offering, mode):
+    """From what the template says to what the Job is told, and by no snapshot."""
+    other = "Filesystem" if mode == "Block" else "Block"
+    offering.objects[f"{CLAIMS}/source"]["spec"]["volumeMode"] = other
+    offering.objects[MACHINE]["status"] = {"printableStatus": "Stopped"}
+    wanted = {"claimTemplate": {"volumeMode": mode}}
+    offering.objects[MIGRATION]["spec"]["destination"] = wanted
+    ((method, path, made),) = pass_until_it_writes(offering)
+    assert (method, path) == ("POST", CLAIMS)
+    assert made["spec"]["volumeMode"] == mode
+    told = offering.objects[MIGRATION]["status"]["copyMethod"]
+    why = {one["name"]: one["reason"] for one in told["refused"]}
+    assert told["name"] == "HostAssisted"
+    assert why["VolumeSnapshot"] == why["CSIClone"] == "VolumeModeKept"
+    ((_, path, _),) = pass_until_it_writes(offering)
+    assert path == f"{GROUP}/attachmentswitches"
+    freeze(offering)
+    status = offering.objects[SWITCH]["status"]
+    status["compute"] |= {"offline": True, "node": None, "volumeMode": other, "order": ""}
+    del status["node"]
+    ((method, path, job),) = pass_until_it_writes(offering)
+    assert (method, path) == ("POST", JOBS)
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    side = "destination" if mode == "Block" else "source"
+    assert container["command"] == ["python3", "-m", "detour_copier", f"--{side}-block"]
+    assert [one["name"] for one in container["volumeDevices"]] == [side]
 
 
 def told_of(cluster, kind):

@@ -316,6 +316,7 @@ def made_job(**changes):
     return jobs.manifest(jobs.CopyJob(**{**given, **changes}))
 
 
+BOTH_BLOCK = ["--source-block", "--destination-block"]
 MANIFESTS = {
     "a copy": ({}, [], 2),
     "a slow one": ({"bytes_per_second": 7}, ["--bytes-per-second", "7"], 2),
@@ -330,13 +331,13 @@ MANIFESTS = {
 def test_the_job_says_what_it_does_and_has_the_source_only_where_it_reads_it(
     given, options, claims, block
 ):
-    made = made_job(block=block, **given)
+    made = made_job(source_block=block, destination_block=block, **given)
     pod = made["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     used = container["volumeDevices" if block else "volumeMounts"]
     assert (len(pod["volumes"]), len(used)) == (claims, claims)
     plain = ["python3", "-m", "detour_copier", "--size-bytes", str(SIZE)]
-    assert container["command"] == [*plain, *options, *(["--block"] if block else [])]
+    assert container["command"] == [*plain, *options, *(BOTH_BLOCK if block else [])]
     made["metadata"]["uid"] = "uid"
     assert reading.job(made).verify == given.get("verify", Verify.NONE)
     del made["metadata"]["annotations"][names.VERIFY_ANNOTATION]
