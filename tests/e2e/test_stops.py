@@ -49,6 +49,14 @@ class Accident:
         write = ("sh", "-c", 'printf %s "$2" >"$1"', "sh", path, json.dumps(record))
         self.on_node(self.node, *write)
 
+    def wait_for_journal(self):
+        """The agent tells of the row before it has written what follows from it."""
+        listed = ("ls", self.folder)
+        wait_for(
+            "the journal to be there",
+            lambda: "journal.json" in self.on_node(self.node, *listed).split(),
+        )
+
     def patch(self, **spec):
         namespace = self.migration.namespace
         self.kube.patch("volumemigrations", "m", namespace, {"spec": spec})
@@ -132,6 +140,7 @@ def test_journal_missing(accident):
     with accident.agent_held():
         accident.on_node(accident.node, "rm", f"{accident.folder}/journal.json")
     accident.wait_for_row("J1")
+    accident.wait_for_journal()
     accident.machine.wait_for_writes()
     with accident.agent_held():
         accident.on_node(accident.node, "rm", f"{accident.folder}/journal.json")
