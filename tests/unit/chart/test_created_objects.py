@@ -94,8 +94,10 @@ COPIERS = {
     "beside a guest": COPIER,
     "of a stopped guest": STOPPED,
     "that looks": LOOKING,
+    "of a file that becomes a device": dataclasses.replace(STOPPED, destination_block=True),
+    "of a device that becomes a file": dataclasses.replace(STOPPED, source_block=True),
     **{
-        f"{name}, of devices": dataclasses.replace(of, block=True)
+        f"{name}, of devices": dataclasses.replace(of, source_block=True, destination_block=True)
         for name, of in (("beside a guest", COPIER), ("that looks", LOOKING))
     },
 }
