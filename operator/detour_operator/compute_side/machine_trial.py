@@ -41,30 +41,27 @@ def patch(
 
 
 def refusal(seen: Observation) -> Refusal | None:
-    """Before the start."""
-    if not seen.machine_refuses or not isinstance(seen.machine, Machine):
-        return None
-    message = (
-        f"{_told(seen)}. Have the cluster allow that change to Detour's operator, or set"
-        " spec.handover to WaitForDeclared and change the manifest yourself when asked to"
+    """Before the start; None if nothing refuses the change."""
+    return _refused(
+        seen,
+        "Have the cluster allow that change to Detour's operator, or set spec.handover to"
+        " WaitForDeclared and change the manifest yourself when asked to",
     )
-    return Refusal(REASON, message)
 
 
 def before_no_return(seen: Observation) -> Step | None:
     """Wait on the way to the destination; None if nothing refuses the change."""
+    refused = _refused(
+        seen,
+        "Nothing is lost, and the guest goes on. Have the cluster allow that change to Detour's"
+        " operator, and this goes on by itself; or cancel (spec.cancel)",
+    )
+    return None if refused is None else stall(refused.reason, refused.message)
+
+
+def _refused(seen: Observation, advice: str) -> Refusal | None:
     if not seen.machine_refuses or not isinstance(seen.machine, Machine):
         return None
-    message = (
-        f"{_told(seen)}. Nothing is lost, and the guest goes on. Have the cluster allow that"
-        " change to Detour's operator, and this goes on by itself; or cancel (spec.cancel)"
-    )
-    return stall(REASON, message)
-
-
-def _told(seen: Observation) -> str:
     name = seen.switch.spec.virtual_machine.name
-    return (
-        f"VirtualMachine {name} could not be pointed at the claim {seen.switch.destination}:"
-        f" {seen.machine_refuses}"
-    )
+    what = f"VirtualMachine {name} could not be pointed at the claim {seen.switch.destination}"
+    return Refusal(REASON, f"{what}: {seen.machine_refuses}. {advice}")
