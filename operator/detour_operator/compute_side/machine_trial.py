@@ -44,8 +44,8 @@ def refusal(seen: Observation) -> Refusal | None:
     """Before the start; None if nothing refuses the change."""
     return _refused(
         seen,
-        "Have the cluster allow that change to Detour's operator, or set spec.handover to"
-        " WaitForDeclared and change the manifest yourself when asked to",
+        "Have the cluster allow that change to Detour's operator; or make another migration, with"
+        " spec.handover WaitForDeclared, and change the manifest yourself when asked to",
     )
 
 
