@@ -37,7 +37,7 @@ demo: cluster-up ## Move a running VM's disk on a real cluster and prove that no
 	$(PYTHON) -m demo
 
 .PHONY: test
-test: $(VENV)/ready packages ## Run every test but the long runs (robustness, fuzz)
+test: $(VENV)/ready packages ## Run every test but the long runs (model, robustness, fuzz)
 	# Images are made by one process at a time: the other half of the machine runs what needs none.
 	$(MAKE) --jobs=2 without-cluster cluster-up
 	$(MAKE) e2e-together
@@ -49,7 +49,7 @@ without-cluster:
 	$(MAKE) lint
 	$(MAKE) unit
 longest-without-cluster:
-	$(MAKE) model
+	$(MAKE) thorough
 	$(MAKE) contract
 
 .PHONY: packages
@@ -62,7 +62,7 @@ CHECKED := $(addprefix tests/unit/,crds chart gitops vendor kubectl_api fuzz_api
 MACHINERY := $(addprefix tests/unit/,bench cluster fuzz harness kubevirt robustness workflows)
 
 .PHONY: unit
-unit: $(VENV)/ready ## Run the tests that need neither root nor a cluster (20 s on two idle cores; those that enumerate: make model)
+unit: $(VENV)/ready ## Run the tests that need neither root nor a cluster (20 s on two idle cores; those that enumerate: make thorough)
 	$(QUICK) -n 2 --dist loadfile $(patsubst %,--ignore=%,$(CHECKED) $(MACHINERY)) tests/unit
 # Where bytecode may not be written, each run would compile every test anew.
 PYTEST = env -u PYTHONDONTWRITEBYTECODE $(PYTHON) -m pytest -q
@@ -85,9 +85,14 @@ lint: $(VENV)/ready packages ## Check style, types, layers, CRDs, chart, alerts,
 	$(HELM) lint --strict charts/detour
 	$(PROGRAMS)/actionlint
 
+.PHONY: thorough
+thorough: $(VENV)/ready packages ## Enumerate a part of the protocol with each kind of step in it, and have the verifier find each kind of loss
+	$(ENUMERATE) -m thorough tests/unit
+
 .PHONY: model
-model: $(VENV)/ready packages ## Enumerate the whole protocol, and have the verifier find each kind of loss
-	nice -n 10 $(PYTEST) -n 2 --timeout=1800 -m "model or thorough" tests/unit
+model: $(VENV)/ready packages ## The same, and enumerate the whole protocol: every accident, with a crash after each effect where that can be told
+	$(ENUMERATE) -m "model or thorough" tests/unit
+ENUMERATE = nice -n 10 $(PYTEST) -n 2 --timeout=1800
 
 .PHONY: contract
 contract: $(VENV)/ready packages ## Run the node agent on a real libvirt and QEMU, and the test CSI driver (needs root)

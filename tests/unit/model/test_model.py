@@ -1,7 +1,6 @@
 """Storage side, compute side and node agent together, in everything that can happen to a move.
 
-``make model`` alone runs it: the reduced enumeration (``thorough``), and the complete one
-(``model``, minutes).
+``make thorough`` runs the reduced enumeration, ``make model`` the complete one as well (minutes).
 """
 
 import collections

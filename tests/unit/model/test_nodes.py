@@ -212,6 +212,11 @@ def test_a_finisher_of_another_node_is_no_use_to_the_agent(monkeypatch):
 
 
 @pytest.mark.thorough
+def test_the_finisher_of_the_other_node_may_be_lost_as_well():
+    goes_on("the node is lost, and the finisher", WITHOUT_FINISHER)
+
+
+@pytest.mark.thorough
 def test_a_finisher_that_is_lost_before_its_nodes_agent_spoke_is_made_again(monkeypatch):
     """Without it that agent sees no journal, and the lost node's told no end of QEMU."""
 
