@@ -26,6 +26,7 @@ RECORDS = {"stored.patch_status", "migrations.publish"}
 WITHOUT = {
     "events.Events": "tells people, and nothing follows from it",
     "virtual_machine_handover.acting": "a question",
+    "virtual_machine_handover.machine_refuses": "a dry run",
 }
 
 
