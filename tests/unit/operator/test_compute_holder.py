@@ -52,6 +52,7 @@ def test_it_stays_where_the_guest_is():
     assert spec["tolerations"] == [{"operator": "Exists"}]
     resources = spec["containers"][0]["resources"]
     assert resources["requests"] == resources["limits"], "Guaranteed is evicted last"
+    assert int(resources["limits"]["cpu"].removesuffix("m")) >= 50, "less stretches its start"
 
 
 def test_it_holds_the_destination_writable():
