@@ -10,7 +10,7 @@ from typing import Any
 
 from detour_operator.adapters.client import Api, Impersonation
 from detour_operator.adapters.resources import INSTANCES, VIRTUAL_MACHINES, Resource
-from detour_operator.errors import Forbidden, Refused
+from detour_operator.errors import Forbidden, Refused, Unreachable
 
 CONTROLLER = "kubevirt-controller"
 ACCESS_REVIEWS = Resource(
@@ -91,16 +91,18 @@ def machine_refuses(
     """Why the API server would not take that change now, in its words; None if it would.
 
     Tried as a dry run: admission policies and webhooks, KubeVirt's among them, answer as they
-    would to the change itself.
+    would to the change itself. One that is away, for which the API server answers 500, lets it
+    through as little as one that refuses, and must not keep anything else from being done.
 
     Raises:
         Conflict: a test of the patch failed.
-        Unreachable: it could not be asked, or a webhook could not.
     """
     try:
         api.json_patch(VIRTUAL_MACHINES, namespace, name, operations, dry_run=True)
     except Refused as error:
         return error.message
+    except Unreachable as error:
+        return f"it could not be tried: {error}"
     return None
 
 

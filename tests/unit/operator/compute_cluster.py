@@ -28,6 +28,7 @@ class Cluster:
         self.permitted = True
         self.kubevirt = "kubevirt"
         self.machine_policy = ""
+        self.machine_status = 403
         self.broken = ""
         self.away = status(503, "ServiceUnavailable")
         launcher = samples.pod()
@@ -140,7 +141,7 @@ class Cluster:
             return status(409, "Conflict")
         if query.get("dryRun"):
             refused = self.machine_policy if path == MACHINE else ""
-            return status(403, "Forbidden", refused) if refused else (200, changed)
+            return status(self.machine_status, "r", refused) if refused else (200, changed)
         self.objects[path] = changed
         self._changed(path)
         return 200, changed

@@ -505,6 +505,22 @@ def test_a_machine_that_can_be_pointed_there_no_more_is_waited_for_before_the_sw
     assert cluster.compute["order"] == "Destination"
 
 
+def test_a_webhook_that_is_away_keeps_nobody_from_a_cancel(driver):
+    """The API server then says 500: what the webhook would say is unknown."""
+    cluster = driver.cluster
+    driver.frozen()
+    cluster.machine_policy, cluster.machine_status = 'failed calling webhook "policy"', 500
+    cluster.ask("Destination")
+    driver.passes()
+    cluster.report(reached="Mirrored", overlay={"name": "o"})
+    driver.passes()
+    assert cluster.compute["order"] == "Mirrored"
+    assert "failed calling webhook" in condition(cluster, "Stalled")["message"]
+    cluster.ask("Source")
+    driver.passes()
+    assert cluster.compute["order"] == "Source"
+
+
 def test_whether_the_controller_is_there_is_asked_before_the_lock_only(driver):
     driver.frozen()
     before = len(driver.server.asked)
