@@ -1,6 +1,7 @@
 """The rights that ``helm test`` has are enough: on a real API server that enforces roles."""
 
 import datetime
+from http import HTTPStatus
 
 import pytest
 
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.timeout(1800)  # the API server may have to be built fi
 ACCOUNT = f"system:serviceaccount:{NAMESPACE}:detour-test"
 LEASES = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases"
 RBAC = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{NAMESPACE}"
+DETOUR = "/apis/detour.dev/v1alpha1"
 KINDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
@@ -28,7 +30,13 @@ def asked():
         running.do("POST", f"{RBAC}/rolebindings", of_kind("RoleBinding")["detour-test"])
         spec = {"holderIdentity": "pod-1", "leaseDurationSeconds": 15, "renewTime": now()}
         running.do("POST", LEASES, {"metadata": {"name": lease.NAME}, "spec": spec})
+        wait_until(lambda: _may_list(running), "the role reaches the server that enforces it", 60)
         yield running
+
+
+def _may_list(running):
+    path = f"{DETOUR}/namespaces/{NAMESPACE}/volumemigrations"
+    return running.ask("GET", path, user=ACCOUNT)[0] != HTTPStatus.FORBIDDEN
 
 
 @pytest.fixture
@@ -52,7 +60,7 @@ def test_it_says_what_is_missing_and_then_that_detour_works(asked, api):
     for definition in of_kind("CustomResourceDefinition").values():
         asked.do("POST", KINDS, definition)
     for plural in ("volumemigrations", "attachmentswitches"):
-        path = f"/apis/detour.dev/v1alpha1/{plural}"
+        path = f"{DETOUR}/{plural}"
         wait_until(lambda path=path: asked.ask("GET", path)[0] == 200, path, 60)
     assert installed.complaint(api, NAMESPACE, renewed) == ""
     assert "No operator leads" in installed.complaint(api, NAMESPACE, lambda _: None)
