@@ -14,8 +14,9 @@ from detour_operator.adapters import client
 from detour_operator.adapters.lease import Leadership
 from detour_operator.handlers import health, lifecycle, logs, triggers, watches
 from detour_operator.metrics.families import LEADING, REGISTRY
-from detour_operator.reconcile.queue import Queue
+from detour_operator.reconcile.queue import Key, Queue
 from detour_operator.reconcile.workers import Workers
+from detour_operator.turns import Keeper
 
 log = logging.getLogger("detour_operator")
 
@@ -51,10 +52,17 @@ def main() -> None:
 
 def _lead(api: client.Api, chosen: settings.Settings) -> None:
     queue = Queue()
+    turns = Keeper(
+        api,
+        chosen.in_flight,
+        wake=lambda namespace, name: queue.add(Key(triggers.MIGRATION, namespace, name)),
+        watch=lambda: queue.add(Key(triggers.TURNS, "", "")),
+    )
     workers = Workers(
         queue,
         {
-            triggers.MIGRATION: storage_side.reconciler(api, chosen),
+            triggers.TURNS: turns,
+            triggers.MIGRATION: storage_side.reconciler(api, chosen, turns),
             triggers.SWITCH: compute_side.reconciler(api, chosen),
             triggers.HOLDERS: compute_side.LeftHolders(api),
         },

@@ -9,6 +9,9 @@ STUCK_SECONDS = 900
 PREPARING_SECONDS = 900
 EXTERNAL_SECONDS = 86400
 LEAST_SECONDS = 30
+CLUSTER_IN_FLIGHT = 100
+NODE_IN_FLIGHT = 8
+STORAGE_CLASS_IN_FLIGHT = 40
 HEALTH_PORT = 8080
 LAST_PORT = 65535
 
@@ -36,6 +39,21 @@ class Limits:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class InFlight:
+    """How many moves may be under way at a time; 0 for any number.
+
+    Attributes:
+        cluster: in all.
+        per_node: of virtual machines that run on one node.
+        per_storage_class: from a storage class, or to it.
+    """
+
+    cluster: int = CLUSTER_IN_FLIGHT
+    per_node: int = NODE_IN_FLIGHT
+    per_storage_class: int = STORAGE_CLASS_IN_FLIGHT
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What the chart decides.
 
@@ -48,6 +66,7 @@ class Settings:
         kubevirt_namespace: where KubeVirt is installed.
         log_format: ``json`` or ``text``.
         limits: of the stages of a move.
+        in_flight: how many moves may be under way.
         metrics_port: where Prometheus asks; 0 for nowhere.
         fail_points: folder of armed fail points; empty, as in production: there are none.
         health_port: where the liveness endpoint answers; in a pod the chart's, outside of one it
@@ -62,6 +81,7 @@ class Settings:
     kubevirt_namespace: str = "kubevirt"
     log_format: str = "json"
     limits: Limits = Limits()
+    in_flight: InFlight = InFlight()
     metrics_port: int = 0
     fail_points: str = ""
     health_port: int = HEALTH_PORT
@@ -88,6 +108,13 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
             external=_seconds(environment, "DETOUR_EXTERNAL_COPY_SECONDS", EXTERNAL_SECONDS),
             merging=_seconds(environment, "DETOUR_MERGING_SECONDS", STUCK_SECONDS),
         ),
+        in_flight=InFlight(
+            cluster=_count(environment, "DETOUR_IN_FLIGHT_CLUSTER", CLUSTER_IN_FLIGHT),
+            per_node=_count(environment, "DETOUR_IN_FLIGHT_PER_NODE", NODE_IN_FLIGHT),
+            per_storage_class=_count(
+                environment, "DETOUR_IN_FLIGHT_PER_STORAGE_CLASS", STORAGE_CLASS_IN_FLIGHT
+            ),
+        ),
         metrics_port=_port(environment, "DETOUR_METRICS_PORT", 0),
         fail_points=environment.get("DETOUR_FAIL_POINTS", ""),
         health_port=_port(environment, "DETOUR_HEALTH_PORT", HEALTH_PORT),
@@ -112,6 +139,13 @@ def _seconds(environment: Mapping[str, str], name: str, default: int) -> int:
     value = environment.get(name) or str(default)
     if not value.isdecimal() or int(value) < LEAST_SECONDS:
         raise ValueError(f"{name} must be a number of at least {LEAST_SECONDS}, not {value!r}")
+    return int(value)
+
+
+def _count(environment: Mapping[str, str], name: str, default: int) -> int:
+    value = environment.get(name) or str(default)
+    if not value.isdecimal():
+        raise ValueError(f"{name} must be a number, 0 for no limit, not {value!r}")
     return int(value)
 
 

@@ -123,8 +123,14 @@ class Operator:
 
 
 @contextlib.contextmanager
-def running(server: Server, folder: Path) -> Iterator[Operator]:
-    """Both programs, with Detour installed; the operator holds its lease then."""
+def running(server: Server, folder: Path, at_a_time: int) -> Iterator[Operator]:
+    """Both programs, with Detour installed; the operator holds its lease then.
+
+    Args:
+        server: the API server.
+        folder: for their files.
+        at_a_time: moves that may be under way, as the chart has it.
+    """
     with contextlib.ExitStack() as ends:
         admin = folder / "admin.kubeconfig"
         _kubeconfig(server, admin, TOKEN)
@@ -133,7 +139,7 @@ def running(server: Server, folder: Path) -> Iterator[Operator]:
         _kubeconfig(server, own, _token(server))
         port = _free_port()
         command = [sys.executable, "-m", "detour_operator"]
-        operator = Operator(command, _environment(own, port), log, port)
+        operator = Operator(command, _environment(own, port, at_a_time), log, port)
         operator.start()
         ends.callback(operator.end)
         wait_until(lambda: "Holding the lease" in log.read_text(), "the lease", START_SECONDS)
@@ -152,7 +158,7 @@ def _controllers(kubeconfig: Path) -> list[str]:
     ]
 
 
-def _environment(kubeconfig: Path, port: int) -> dict[str, str]:
+def _environment(kubeconfig: Path, port: int, at_a_time: int) -> dict[str, str]:
     """As the chart's Deployment has it, and where the API server is."""
     deployment = of_kind("Deployment")["detour-operator"]
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
@@ -164,6 +170,8 @@ def _environment(kubeconfig: Path, port: int) -> dict[str, str]:
         "DETOUR_NAMESPACE": NAMESPACE,
         "DETOUR_POD_NAME": "fuzzed",
         "DETOUR_HEALTH_PORT": str(port),
+        "DETOUR_IN_FLIGHT_CLUSTER": str(at_a_time),
+        "DETOUR_IN_FLIGHT_PER_NODE": "0",
         "KUBECONFIG": str(kubeconfig),
         "PYTHONPATH": os.pathsep.join(str(paths.REPOSITORY / name) for name in SOURCES),
     }

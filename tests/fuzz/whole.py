@@ -71,14 +71,19 @@ class Report:
 
 
 @contextlib.contextmanager
-def prepared() -> Iterator[tuple[Server, Operator]]:
-    """The programs, with Detour installed."""
+def prepared(at_a_time: int = 0) -> Iterator[tuple[Server, Operator]]:
+    """The programs, with Detour installed.
+
+    Args:
+        at_a_time: moves that may be under way; 0 for any number, so that no
+            case waits for another one.
+    """
     with (
         server.running("RBAC") as asked,
         tempfile.TemporaryDirectory(prefix="detour-fuzz-") as name,
     ):
         installed.install(asked)
-        with programs.running(asked, Path(name)) as operator:
+        with programs.running(asked, Path(name), at_a_time) as operator:
             yield asked, operator
 
 

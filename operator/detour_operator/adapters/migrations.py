@@ -1,6 +1,7 @@
 """VolumeMigrations: what is wanted, and the status that answers."""
 
 import dataclasses
+from collections.abc import Collection
 
 from detour_crds.serialise import parse, serialise
 from detour_crds.volume_migration import VolumeMigrationSpec, VolumeMigrationStatus
@@ -25,6 +26,12 @@ def get(api: Api, namespace: str, name: str) -> FoundMigration | None:
     """The migration of that name, or None if there is none."""
     raw = api.get(VOLUME_MIGRATIONS, namespace, name)
     return None if raw is None else read(raw)
+
+
+def in_phases(api: Api, phases: Collection[str]) -> list[FoundMigration]:
+    """Those of all namespaces that are in one of these phases."""
+    listed = api.list(VOLUME_MIGRATIONS, None)
+    return [read(raw) for raw in listed if (raw.get("status") or {}).get("phase") in phases]
 
 
 def read(raw: Json) -> FoundMigration:

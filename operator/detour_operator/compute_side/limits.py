@@ -37,7 +37,7 @@ MESSAGES = {
     ),
     HANDING_OVER: (
         "the instance could not be pointed at the destination in time: is KubeVirt's controller"
-        " running?"
+        " running, and does no policy refuse the change, which is made in its name?"
     ),
 }
 

@@ -12,6 +12,9 @@ SWITCH = "AttachmentSwitch"
 HOLDERS = "Holders"
 """All of the cluster's, looked at together: nothing tells of a launcher that has ended."""
 
+TURNS = "Turns"
+"""Those that wait for their turn, together: what ends is not told to them."""
+
 
 def register(registry: kopf.OperatorRegistry, queue: Queue) -> None:
     """Have every change of a migration or a switch reconciled."""

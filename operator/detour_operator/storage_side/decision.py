@@ -12,6 +12,8 @@ from detour_operator.storage_side.observation import Observation, SeenSwitch
 
 LOOK_SECONDS = 30.0
 BUSY_SECONDS = 5.0
+QUEUED_SECONDS = 300.0
+"""Whose turn has come is woken."""
 AT_ONCE = 0.1
 
 CANCELLED = "Cancelled"
@@ -22,6 +24,7 @@ TOO_LATE = "PastPointOfNoReturn"
 MOVED = str(Phase.SUCCEEDED)
 HOLD_TOO_LATE = "HoldTooLate"
 ALREADY_THERE = "AlreadyThere"
+QUEUED = "Queued"
 DRY_RUN_PASSED = "DryRunPassed"
 """Also the word of the switch's ``Accepted``, by which the compute side answers a dry run."""
 
@@ -49,6 +52,11 @@ class Decision:
     facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     actions: tuple[Action, ...] = ()
     after: float | None = LOOK_SECONDS
+
+
+def begins_or_waits(decision: Decision) -> bool:
+    """Whether the turn to begin is taken, or is waited for."""
+    return decision.phase is Phase.PREPARING or decision.reason == QUEUED
 
 
 def is_ended(seen: Observation) -> bool:

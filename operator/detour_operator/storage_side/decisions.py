@@ -45,6 +45,8 @@ from detour_operator.storage_side.decision import (
     BUSY_SECONDS,
     HOLD_TOO_LATE,
     LOOK_SECONDS,
+    QUEUED,
+    QUEUED_SECONDS,
     TOO_LATE,
     Decision,
     compute_of,
@@ -96,6 +98,10 @@ def _start(seen: Observation) -> Decision:
         return _refused(plan.reason, plan.message)
     if isinstance(plan, preflight.AlreadyThere):
         return _already_there(seen, plan.claim)
+    if not seen.turn.given and not seen.spec.dry_run:
+        return Decision(
+            phase=Phase.PENDING, reason=QUEUED, message=seen.turn.why, after=QUEUED_SECONDS
+        )
     facts = {
         "source_claim": plan.source.name,
         "source_claim_uid": plan.source.uid,

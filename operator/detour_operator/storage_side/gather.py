@@ -26,6 +26,7 @@ from detour_operator.adapters.migrations import FoundMigration
 from detour_operator.errors import Refused, Unreachable
 from detour_operator.reconcile.objects import Meta
 from detour_operator.reconcile.times import is_over
+from detour_operator.reconcile.turn import GIVEN, Turn, Turns, Wish
 from detour_operator.settings import Limits
 from detour_operator.storage_side import (
     by_storage,
@@ -35,7 +36,7 @@ from detour_operator.storage_side import (
     offering,
     reading,
 )
-from detour_operator.storage_side.decision import has_moved, is_ended, method_of
+from detour_operator.storage_side.decision import has_moved, is_ended, method_of, wants_back
 from detour_operator.storage_side.observation import (
     Aftermath,
     CopierProgress,
@@ -84,7 +85,9 @@ class Progress:
             return True
 
 
-def gather(api: Api, found: FoundMigration, progress: Progress, limits: Limits) -> Observation:
+def gather(
+    api: Api, found: FoundMigration, progress: Progress, limits: Limits, turns: Turns
+) -> Observation:
     """Look; of an ended migration only at its switch and at what became of its source."""
     switch = _switch(api, found)
     seen = Observation(
@@ -107,7 +110,26 @@ def gather(api: Api, found: FoundMigration, progress: Progress, limits: Limits) 
         external_limit_seconds=limits.external,
         namespace_ends=namespaces.is_ending(api, namespace),
     )
+    looked = dataclasses.replace(looked, turn=_turn(turns, found, looked))
     return hypervisor.with_progress(_made_by_others(api, _with_trouble(api, looked)))
+
+
+def _turn(turns: Turns, found: FoundMigration, seen: Observation) -> Turn:
+    around, begun = seen.surroundings, seen.status.start_time is not None
+    if around is None or begun or wants_back(seen) or seen.spec.dry_run:
+        return GIVEN
+    wanted, there = seen.spec.destination.claim_template, around.destination
+    source = around.source
+    made = destination.storage_class(wanted, source) if wanted and source else None
+    classes = (source and source.storage_class, there.storage_class if there else made)
+    wish = Wish(
+        namespace=found.meta.namespace,
+        name=found.meta.name,
+        created=found.raw["metadata"].get("creationTimestamp") or "",
+        virtual_machine=seen.spec.virtual_machine.name,
+        storage_classes=frozenset(name for name in classes if name),
+    )
+    return turns.ask(wish)
 
 
 def _with_trouble(api: Api, seen: Observation) -> Observation:

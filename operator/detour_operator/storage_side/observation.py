@@ -15,6 +15,7 @@ from detour_crds.volume_migration import (
     VolumeMigrationStatus,
 )
 from detour_operator.reconcile.objects import Meta
+from detour_operator.reconcile.turn import GIVEN, Turn
 from detour_operator.settings import Limits
 
 
@@ -273,6 +274,7 @@ class Observation:
         copy_limit_seconds: after so long without getting on, a copy is given up.
         external_limit_seconds: after so long somebody else's copy is given up.
         namespace_ends: the namespace is being deleted: nothing can be created in it any more.
+        turn: whether the move may begin, as far as others are under way; asked only before that.
     """
 
     now: str
@@ -293,3 +295,4 @@ class Observation:
     copy_limit_seconds: float = Limits().copying
     external_limit_seconds: float = Limits().external
     namespace_ends: bool = False
+    turn: Turn = GIVEN

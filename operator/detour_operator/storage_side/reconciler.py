@@ -11,10 +11,12 @@ from detour_operator.adapters.events import Events
 from detour_operator.adapters.migrations import FoundMigration
 from detour_operator.errors import Refused
 from detour_operator.reconcile.publishing import Words, is_only_told
+from detour_operator.reconcile.turn import Turns
 from detour_operator.reconcile.workers import Next
 from detour_operator.settings import Settings
 from detour_operator.storage_side import fallback, measuring, status
 from detour_operator.storage_side.apply import apply
+from detour_operator.storage_side.decision import begins_or_waits
 from detour_operator.storage_side.decisions import decide
 from detour_operator.storage_side.gather import Progress, gather
 from detour_operator.storage_side.news import news
@@ -28,10 +30,15 @@ class StorageSide:
     """The storage side's reconciler. It remembers only when it last read a log, or wrote."""
 
     def __init__(
-        self, api: Api, settings: Settings, clock: Callable[[], float] = time.monotonic
+        self,
+        api: Api,
+        settings: Settings,
+        turns: Turns,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._api = api
         self._settings = settings
+        self._turns = turns
         self._events = Events(api)
         self._progress = Progress(api)
         self._words = Words(clock)
@@ -41,9 +48,12 @@ class StorageSide:
         found = migrations.get(self._api, namespace, name)
         if found is None:
             measuring.gone(namespace, name)
+            self._turns.withdraw(namespace, name)
             return Next(None)
-        seen = gather(self._api, found, self._progress, self._settings.limits)
+        seen = gather(self._api, found, self._progress, self._settings.limits, self._turns)
         decision = decide(seen)
+        if seen.surroundings is not None and not begins_or_waits(decision):
+            self._turns.withdraw(namespace, name)
         # What is recorded is durable before anything is done on the strength of it.
         after = status.status(seen, decision)
         told = is_only_told(found.raw.get("status") or {}, serialise(after), TOLD)
@@ -72,6 +82,6 @@ class StorageSide:
         return published
 
 
-def reconciler(api: Api, settings: Settings) -> StorageSide:
+def reconciler(api: Api, settings: Settings, turns: Turns) -> StorageSide:
     """The storage side, ready to make passes."""
-    return StorageSide(api, settings)
+    return StorageSide(api, settings, turns)

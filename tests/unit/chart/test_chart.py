@@ -79,6 +79,7 @@ def test_the_operator_takes_the_settings_it_is_given():
     assert read.kubevirt_namespace == "kv"
     assert read.log_format == "text"
     assert read.limits == settings.Limits()
+    assert read.in_flight == settings.InFlight()
     assert read.copier_image == "localhost/detour-copier:dev"
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
     assert ports == {"health": settings.HEALTH_PORT, "metrics": read.metrics_port}
@@ -97,6 +98,9 @@ VARIABLES = (
     "COPYING_SECONDS",
     "EXTERNAL_COPY_SECONDS",
     "MERGING_SECONDS",
+    "IN_FLIGHT_CLUSTER",
+    "IN_FLIGHT_PER_NODE",
+    "IN_FLIGHT_PER_STORAGE_CLASS",
     "LOG_FORMAT",
     "METRICS_PORT",
 )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from detour_operator.settings import Limits, from_environment
+from detour_operator.settings import InFlight, Limits, from_environment
 
 LEAST = {
     "DETOUR_NAMESPACE": "detour",
@@ -46,6 +46,20 @@ def test_limits_of_time():
 def test_limits_that_make_no_sense(value):
     with pytest.raises(ValueError, match="DETOUR_MERGING_SECONDS"):
         from_environment({**LEAST, "DETOUR_MERGING_SECONDS": value})
+
+
+def test_moves_under_way():
+    assert from_environment(LEAST).in_flight == InFlight(
+        cluster=100, per_node=8, per_storage_class=40
+    )
+    found = from_environment({**LEAST, "DETOUR_IN_FLIGHT_PER_NODE": "0"})
+    assert found.in_flight == InFlight(per_node=0)
+
+
+@pytest.mark.parametrize("value", ["-1", "1.5", "many"])
+def test_numbers_of_moves_that_make_no_sense(value):
+    with pytest.raises(ValueError, match="DETOUR_IN_FLIGHT_CLUSTER"):
+        from_environment({**LEAST, "DETOUR_IN_FLIGHT_CLUSTER": value})
 
 
 def test_fail_points_are_off_unless_there_is_a_folder():

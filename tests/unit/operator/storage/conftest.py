@@ -3,6 +3,7 @@
 import pytest
 
 from detour_operator import storage_side
+from detour_operator.reconcile.turn import Unlimited
 from unit.operator.api_server import serving
 from unit.operator.storage.reconciling import (
     CLAIMS,
@@ -20,7 +21,7 @@ from unit.operator.storage.reconciling import (
 def cluster():
     answer = Cluster()
     with serving(answer) as server:
-        answer.side = storage_side.reconciler(server.api(), SETTINGS)
+        answer.side = storage_side.reconciler(server.api(), SETTINGS, Unlimited())
         yield answer
 
 

@@ -8,6 +8,7 @@ from detour_crds.names import MIGRATION_FINALIZER
 from detour_crds.serialise import merge_patch
 from detour_operator import errors
 from detour_operator.metrics.families import REGISTRY
+from detour_operator.reconcile.turn import Unlimited
 from detour_operator.storage_side.reconciler import StorageSide
 from unit.operator.api_server import status
 from unit.operator.storage.reconciling import (
@@ -85,7 +86,7 @@ def test_an_end_is_counted_by_the_pass_that_wrote_it_and_by_no_other(ready):
     assert counted("detour_operator_migrations_ended_total", **labels) == before
     for _ in range(3):
         ready.side.reconcile("ns", "m")
-    StorageSide(ready.side._api, SETTINGS).reconcile("ns", "m")
+    StorageSide(ready.side._api, SETTINGS, Unlimited()).reconcile("ns", "m")
     assert counted("detour_operator_migrations_ended_total", **labels) == before + 1
     assert counted("detour_operator_migrations", phase="Cancelled") == there + 1
     del ready.objects[MIGRATION]
@@ -95,7 +96,7 @@ def test_an_end_is_counted_by_the_pass_that_wrote_it_and_by_no_other(ready):
 
 def test_words_alone_wait_for_a_second(ready):
     now = [0.0]
-    side = StorageSide(ready.side._api, SETTINGS, clock=lambda: now[0])
+    side = StorageSide(ready.side._api, SETTINGS, Unlimited(), clock=lambda: now[0])
     side.reconcile("ns", "m")
     side.reconcile("ns", "m")
     ready.writes.clear()

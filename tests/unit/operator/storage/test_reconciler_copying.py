@@ -3,6 +3,7 @@
 import pytest
 
 from detour_operator import errors
+from detour_operator.reconcile.turn import Unlimited
 from detour_operator.storage_side.reconciler import StorageSide
 from unit.operator.storage.reconciling import (
     CLAIMS,
@@ -193,7 +194,7 @@ def test_why_a_copier_does_not_start_is_told_by_events_alone(offering, of):
             "status": {"phase": "Pending"},
         }  # fmt: skip
     warn(offering, uid, reason="FailedMount", message="already mounted elsewhere")
-    StorageSide(offering.side._api, SETTINGS).reconcile("ns", "m")
+    StorageSide(offering.side._api, SETTINGS, Unlimited()).reconcile("ns", "m")
     told = "the copier waits: FailedMount: already mounted elsewhere"
     assert told in told_of(offering, "Reconciling")["message"]
 
@@ -202,14 +203,14 @@ def test_no_pass_fails_for_events_that_cannot_be_read(offering):
     """Only words rest on them, and the longer limit of a copier that is not heard of."""
     copying_job(offering)
     offering.away.add(f"{NAMESPACE}/events")
-    StorageSide(offering.side._api, SETTINGS).reconcile("ns", "m")
+    StorageSide(offering.side._api, SETTINGS, Unlimited()).reconcile("ns", "m")
 
 
 def test_one_that_has_just_been_made_may_have_warned_for_nothing(offering):
     job = copying_job(offering)
     del job["metadata"]["creationTimestamp"]
     warn(offering, job["metadata"]["uid"], reason="FailedMount", message="not yet")
-    StorageSide(offering.side._api, SETTINGS).reconcile("ns", "m")
+    StorageSide(offering.side._api, SETTINGS, Unlimited()).reconcile("ns", "m")
     assert "FailedMount" not in told_of(offering, "Reconciling")["message"]
 
 
