@@ -77,16 +77,16 @@ def _freezing(seen: Observation) -> str | None:
 
 
 def _merging(seen: Observation) -> str | None:
-    """From the order on, or from when the merge got on last."""
-    if direct.is_waiting(seen):
+    """From the order on, or from when the merge was last noted to get on; its end is not noted."""
+    if direct.is_waiting(seen) or seen.switch.order is not Order.MIRRORED:
         return None
     switch, merged = seen.switch, seen.switch.compute.merged
-    since = merged.time if merged else switch.compute.order_time
-    if switch.order is not Order.MIRRORED or _has_got_on(merged, switch.node):
+    done = switch.node is not None and switch.node.reached is Order.MIRRORED
+    if not done and _has_got_on(merged, switch.node):
         return None
+    since = merged.time if merged else switch.compute.order_time
     if not is_over(since, seen.now, seen.limits.merging):
         return None
-    done = switch.node is not None and switch.node.reached is Order.MIRRORED
     return HANDING_OVER if done else MERGING
 
 

@@ -54,7 +54,8 @@ def before_no_return(seen: Observation) -> Step | None:
     refused = _refused(
         seen,
         "Nothing is lost, and the guest goes on. Have the cluster allow that change to Detour's"
-        " operator, and this goes on by itself; or cancel (spec.cancel)",
+        " operator, and this goes on by itself; or cancel (spec.cancel), as Detour does itself"
+        " after the limit of time (the chart's limits.mergingSeconds)",
     )
     return None if refused is None else stall(refused.reason, refused.message)
 

@@ -88,6 +88,15 @@ REASONS = {
         ),
         "HandoverTimedOut",
     ),
+    "handed over for too long, and the end of the merge was not noted": (
+        seen(
+            compute={**MIRRORED, "merged": AT_50},
+            node={"reached": Order.MIRRORED, "merge": Merge(bytes_done=100, bytes_total=100)},
+            now=LATE,
+            **WANTED,
+        ),
+        "HandoverTimedOut",
+    ),
 }
 
 
