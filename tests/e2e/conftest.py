@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from cluster import paths
 from cluster.provider import UnsupportedError
 from harness import cluster as target
+from harness.accident import Accident
 from harness.block import BlockVolumes
 from harness.facts import Facts
 from harness.kube import Kube
@@ -53,10 +53,8 @@ def blocks(cluster):
 
 
 def _devices(cluster):
-    # A cluster that was made without them may be running.
-    classes = paths.CLUSTER_SOURCES / "storage" / "block.yaml"
-    cluster.kube.run("apply", "--server-side", "--force-conflicts", "-f", str(classes))
-    made = BlockVolumes(cluster, f"e2e-{os.getpid()}-block-{next(_numbers)}")
+    made = BlockVolumes(cluster, f"e2e-{os.getpid()}-{next(_numbers)}")
+    made.make_classes()
     yield made
     if not os.environ.get("KEEP"):
         made.remove()
@@ -162,6 +160,16 @@ def migrate(kube, namespace):
         return Migration(kube, name, namespace)
 
     return apply
+
+
+@pytest.fixture
+def accident(cluster, machines, migrate, on_node) -> Accident:
+    """A guest on the overlay of a move that waits, on whose node things can be changed."""
+    machine = machines()
+    machine.create(cluster.source_class, "256Mi")
+    machine.wait_until_running()
+    machine.wait_for_writes()
+    return Accident(cluster, machine, migrate, on_node)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import pytest
 
 from harness import agents
+from harness.facts import Facts
 from harness.kube import wait_for
 from harness.machine import Machine
 
@@ -44,6 +45,12 @@ def assert_intact(machine, claim):
     assert verdict.passed, verdict.text
 
 
+def assert_overlay_of(migration, uid):
+    """Rule R14: its file is called after the switch and the attempt, and is no other's."""
+    name = migration.switch()["status"]["node"]["overlay"]["name"]
+    assert name.startswith(f"overlay-{uid[:8]}-1-"), name
+
+
 def wait_until_gone(migration):
     """Until the node agent has said that QEMU is gone."""
     wait_for(
@@ -62,6 +69,7 @@ def test_while_it_waits_the_writes_go_back_and_the_move_starts_again(
     migration.wait_for_condition("Copied")
     machine.wait_for_writes()
     first, before = migration.switch()["metadata"]["uid"], machine.instance_uid()
+    assert_overlay_of(migration, first)
     machine.crash()
     assert_started_by_itself(machine, before, migration)
     assert machine.instance_claim() == machine.source
@@ -75,6 +83,7 @@ def test_while_it_waits_the_writes_go_back_and_the_move_starts_again(
         seconds=300,
         seen=migration.story,
     )
+    assert_overlay_of(migration, migration.switch()["metadata"]["uid"])
     kube.patch("volumemigrations", "m", namespace, {"spec": {"hold": False}})
     assert migration.wait_for_end()["status"] == "True", migration.story()
     assert machine.claim() == "m"
@@ -115,6 +124,45 @@ def test_cancel_ends_on_the_source(cluster, kube, machine, migrate):
     assert_started_by_itself(machine, before, migration)
     assert machine.instance_claim() == machine.source
     assert_intact(machine, machine.source)
+
+
+@pytest.mark.e2e
+def test_one_that_shuts_itself_down_amid_a_move_stays_down_until_it_is_started(
+    cluster, kube, machines, migrate, namespace
+):
+    """KubeVirt keeps the ended instance, and makes another one only when somebody asks for it."""
+    machine = machines()
+    machine.create(cluster.source_class, SIZE, run_strategy="RerunOnFailure")
+    machine.wait_until_running()
+    machine.wait_for_writes()
+    migration = migrate("m", machine.name, destination(cluster), hold=True, whenStopped="Finish")
+    migration.wait_for_condition("Copied")
+    machine.wait_for_writes()
+    before, facts = machine.instance_uid(), Facts(kube, machine)
+    facts.virsh("shutdown", facts.domain)
+    wait_until_gone(migration)
+    kube.patch("volumemigrations", "m", namespace, {"spec": {"hold": False}})
+    assert migration.wait_for_end()["status"] == "True", migration.story()
+    assert machine.instance_uid() == before
+    assert machine.instance()["status"]["phase"] == "Succeeded"
+    assert machine.claim() == "m"
+    assert not migration.switch()["status"]["compute"].get("locked")
+    verdict = machine.verify("m")
+    assert verdict.passed, verdict.text
+    machine.start()
+    assert machine.instance_claim() == "m"
+    assert_intact(machine, "m")
+
+
+@pytest.mark.e2e
+def test_one_that_ends_amid_a_cancel_is_on_the_source(accident):
+    """The cancel is ordered, and nothing of it done, when QEMU is killed."""
+    with accident.agent_held():
+        accident.patch(cancel=True)
+        accident.wait_for_order("Source")
+        accident.crash()
+    accident.assert_goes_on(accident.machine.source, "False")
+    assert agents.rows(accident.kube, accident.migration) >= BACK
 
 
 @pytest.mark.e2e

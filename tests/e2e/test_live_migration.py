@@ -9,13 +9,12 @@ import json
 
 import pytest
 
-from harness import halting
+from harness import halting, unlocked
 from harness.kube import KubectlError, wait_for
 
 SIZE = "128Mi"
 BINDINGS = ("detour-lock-live-migrations", "detour-lock-claim-users")
 """What refuses a live migration, and the pod on the other node that it would need."""
-KIND = "validatingadmissionpolicybindings"
 ENDS = {"Overlay": "Failed", "Mirrored": "Failed", "Destination": "Succeeded"}
 """How KubeVirt's migration ends, by the order that it meets: libvirt migrates no image without
 storage that both nodes share, as the overlay is, and no disk with a block job. After the pivot
@@ -24,21 +23,10 @@ there is neither, and the instance names the destination."""
 
 @pytest.fixture
 def lock(kube):
-    """Takes the lock on live migrations away, and puts it back."""
-    saved = [json.loads(kube.run("get", KIND, name, "-o", "json")) for name in BINDINGS]
-    for binding in saved:
-        metadata = binding["metadata"]
-        binding["metadata"] = {name: metadata[name] for name in ("name", "labels", "annotations")}
-
-    class Lock:
-        def take_away(self):
-            kube.run("delete", KIND, *BINDINGS)
-
-        def put_back(self):
-            kube.apply(*saved)
-
-    yield Lock()
-    kube.apply(*saved)
+    """The lock on live migrations, which is put back at the end."""
+    lock = unlocked.Lock(kube, BINDINGS)
+    yield lock
+    lock.put_back()
 
 
 def live_migrate(kube, machine):

@@ -2,19 +2,26 @@
 
 import pytest
 
+from harness import refusing
 from harness.kube import KubectlError, wait_for
 
 SIZE = "128Mi"
 WORDS = "its disks are final"
+MACHINES = "virtualmachines.kubevirt.io"
+ADMITTED = (
+    "!object.spec.template.spec.volumes.exists(one,"
+    " one.?persistentVolumeClaim.?claimName.orValue('') == 'm')"
+    " && !(has(object.metadata.labels) && 'tried' in object.metadata.labels)"
+)
+"""The label is what can be tried at any time: Detour's lock refuses the volume as well."""
 
 
 @pytest.fixture
 def policy(kube, namespace):
     """Puts a policy of that kind on, or takes it off, and waits until it counts."""
-    kinds = ("validatingadmissionpolicybindings", "validatingadmissionpolicies")
 
     def refuses(machine):
-        wish = {"spec": {"template": {"spec": {"volumes": [_on("m")]}}}}
+        wish = {"metadata": {"labels": {"tried": "yes"}}}
         try:
             kube.patch("virtualmachines", machine.name, namespace, wish, "--dry-run=server")
         except KubectlError as error:
@@ -23,44 +30,13 @@ def policy(kube, namespace):
 
     def put(machine, *, on):
         if on:
-            kube.apply(*_policy(namespace))
+            kube.apply(*refusing.policy(namespace, namespace, MACHINES, ADMITTED, WORDS))
         else:
-            for kind in kinds:
-                kube.run("delete", kind, namespace, "--ignore-not-found")
+            refusing.take_off(kube, namespace)
         wait_for("the policy to count", lambda: refuses(machine) is on, seconds=60)
 
     yield put
-    for kind in kinds:
-        kube.run("delete", kind, namespace, "--ignore-not-found")
-
-
-def _on(claim):
-    return {"name": "data", "persistentVolumeClaim": {"claimName": claim}}
-
-
-def _policy(namespace):
-    named = {"apiVersion": "admissionregistration.k8s.io/v1", "metadata": {"name": namespace}}
-    rule = {
-        "apiGroups": ["kubevirt.io"],
-        "apiVersions": ["*"],
-        "resources": ["virtualmachines"],
-        "operations": ["UPDATE"],
-    }
-    here = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
-    refused = (
-        "!object.spec.template.spec.volumes.exists(one,"
-        " one.?persistentVolumeClaim.?claimName.orValue('') == 'm')"
-    )
-    spec = {
-        "failurePolicy": "Fail",
-        "matchConstraints": {"resourceRules": [rule], "namespaceSelector": here},
-        "validations": [{"expression": refused, "message": WORDS}],
-    }
-    bound = {"policyName": namespace, "validationActions": ["Deny"]}
-    return (
-        {**named, "kind": "ValidatingAdmissionPolicy", "spec": spec},
-        {**named, "kind": "ValidatingAdmissionPolicyBinding", "spec": bound},
-    )
+    refusing.take_off(kube, namespace)
 
 
 @pytest.mark.e2e

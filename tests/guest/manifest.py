@@ -5,8 +5,15 @@ from typing import Any
 
 IMAGE = "localhost/detour-guest:dev"
 LAUNCHER_ANNOTATION = "detour.dev/test-launcher"
-KERNEL = ("console=ttyS0", "quiet", "nokaslr", "mitigations=off", "cryptomgr.notests")
-"""Arguments of the kernel; the last three save an emulated processor half a second of a boot."""
+KERNEL = (
+    *("console=ttyS0", "quiet", "no_timer_check"),
+    *("nokaslr", "mitigations=off", "cryptomgr.notests"),
+)
+"""Arguments of the kernel; the last three save an emulated processor half a second of a boot.
+
+The check of the timer waits for ten ticks in a time that an emulated processor of a busy machine
+does not get them in, and then the kernel panics.
+"""
 USER = 107
 DISK_GROUP = 6
 VERIFIER_IMAGE_FILE = "/disk/disk.img"

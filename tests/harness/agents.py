@@ -22,6 +22,16 @@ def held(on_node: Callable[..., str], node: str) -> Iterator[None]:
         on_node(node, "pkill", "-CONT", "-f", PROCESS)
 
 
+@contextlib.contextmanager
+def killed(on_node: Callable[..., str], node: str) -> Iterator[None]:
+    """Have it do nothing meanwhile, and then die: the next one hears of nothing that was so."""
+    on_node(node, "pkill", "-STOP", "-f", PROCESS)
+    try:
+        yield
+    finally:
+        on_node(node, "pkill", "-KILL", "-f", PROCESS)
+
+
 def rows(kube: Kube, migration: Migration) -> set[str]:
     """The rows of docs/states.md that the agents have applied to its switch, by their logs."""
     name = f"{migration.namespace}/{migration.name}"

@@ -65,8 +65,27 @@ class BlockVolumes:
 
     @property
     def classes(self) -> tuple[str, str]:
-        """Where disks are at first, and where they are moved to."""
-        return classes_of(self.target)
+        """Where disks are at first, and where they are moved to; nobody else's.
+
+        A claim is bound to any volume of its class that is free, also one that was made for a
+        test that runs at the same time.
+        """
+        first, second = classes_of(self.target)
+        return f"{self.prefix}-{first}", f"{self.prefix}-{second}"
+
+    def make_classes(self) -> None:
+        """Have both there; nothing provisions their volumes."""
+        for name in self.classes:
+            self.target.kube.apply(
+                {
+                    "apiVersion": "storage.k8s.io/v1",
+                    "kind": "StorageClass",
+                    "metadata": {"name": name},
+                    "provisioner": "kubernetes.io/no-provisioner",
+                    "volumeBindingMode": "WaitForFirstConsumer",
+                    "reclaimPolicy": "Retain",
+                }
+            )
 
     def place(self, node: str) -> str | None:
         """The node on which a machine has to run whose volumes are made on that one."""
@@ -164,11 +183,13 @@ class BlockVolumes:
             self.target.provider.node_exec(node, [*change, "-i"])
 
     def remove(self) -> None:
-        """Remove all volumes, as soon as no claim has them any more."""
+        """Remove all volumes, as soon as no claim has them any more, and the classes."""
         for name in self.devices:
             wait_for(f"the volume {name} to be let go", partial(self._is_free, name))
             self.target.kube.run("delete", "pv", name, "--ignore-not-found", "--wait=false")
             self.target.provider.remove_device(name)
+        for name in self.classes:
+            self.target.kube.run("delete", "storageclass", name, "--ignore-not-found")
 
     def _is_free(self, name: str) -> bool:
         volume = self.target.kube.get("pv", name, "default") or {}

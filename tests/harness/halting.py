@@ -8,14 +8,13 @@ import contextlib
 from collections.abc import Iterator
 from functools import partial
 
+from harness import refusing
 from harness.attempts import VOLUMES, refusal
 from harness.facts import Facts
-from harness.kube import Kube, Object, wait_for
+from harness.kube import Kube, wait_for
 from harness.machine import Machine
 from harness.migration import Migration
 
-GROUP = "admissionregistration.k8s.io/v1"
-POLICY, BINDING = "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"
 REFUSED = "halted by a test"
 
 
@@ -27,7 +26,9 @@ def before(kube: Kube, migration: Migration, order: str) -> Iterator[None]:
         TimedOutError: the API server admits it still.
     """
     name = f"{migration.namespace}-{order}".lower()
-    kube.apply(*_policy(name, migration.namespace, order))
+    other = f"object.?status.?compute.?order.orValue('') != '{order}'"
+    status = "attachmentswitches/status.detour.dev"
+    kube.apply(*refusing.policy(name, migration.namespace, status, other, REFUSED))
     try:
         wait_for(
             f"the order {order} to be refused",
@@ -36,43 +37,13 @@ def before(kube: Kube, migration: Migration, order: str) -> Iterator[None]:
         )
         yield
     finally:
-        for kind in (BINDING, POLICY):
-            kube.run("delete", kind, name, "--ignore-not-found")
+        refusing.take_off(kube, name)
 
 
 def _give(kube: Kube, migration: Migration, order: str) -> None:
     where = ("attachmentswitches", migration.name, migration.namespace)
     ordered = {"status": {"compute": {"order": order}}}
     kube.patch(*where, ordered, "--subresource=status", "--dry-run=server")
-
-
-def _policy(name: str, namespace: str, order: str) -> list[Object]:
-    rule = {
-        "apiGroups": ["detour.dev"],
-        "apiVersions": ["*"],
-        "operations": ["UPDATE"],
-        "resources": ["attachmentswitches/status"],
-    }
-    here = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
-    other = f"object.?status.?compute.?order.orValue('') != '{order}'"
-    return [
-        {
-            "apiVersion": GROUP,
-            "kind": POLICY,
-            "metadata": {"name": name},
-            "spec": {
-                "failurePolicy": "Fail",
-                "matchConstraints": {"resourceRules": [rule], "namespaceSelector": here},
-                "validations": [{"expression": other, "message": REFUSED}],
-            },
-        },
-        {
-            "apiVersion": GROUP,
-            "kind": BINDING,
-            "metadata": {"name": name},
-            "spec": {"policyName": name, "validationActions": ["Deny"]},
-        },
-    ]
 
 
 def wait_for_state(migration: Migration, order: str, handover: str) -> None:

@@ -53,7 +53,8 @@ def machine(node):
 
 def test_devices_are_read_on_the_node_that_has_them(cluster):
     volumes = BlockVolumes(cluster, "e2e")
-    assert volumes.classes == ("raw", "raw-too")
+    assert volumes.classes == ("e2e-raw", "e2e-raw-too")
+    assert not set(volumes.classes) & set(BlockVolumes(cluster, "e2e-2").classes)
     assert volumes.place("n1") == "n1"
     volumes.make("n1", "raw", 512)
     name = volumes.make("n2", "raw-too", 512)

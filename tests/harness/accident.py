@@ -1,0 +1,138 @@
+"""A move that waits after its copy, on whose node things are changed behind the agent's back."""
+
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+from harness import agents
+from harness.cluster import Target
+from harness.facts import Facts
+from harness.kube import wait_for
+from harness.machine import Machine
+from harness.migration import Migration
+
+STATE = "/var/lib/detour/switches"
+
+
+class Accident:
+    """Of a guest that goes on writing to the overlay."""
+
+    def __init__(
+        self,
+        cluster: Target,
+        machine: Machine,
+        migrate: Callable[..., Migration],
+        on_node: Callable[..., str],
+    ) -> None:
+        self.kube, self.machine, self.on_node = cluster.kube, machine, on_node
+        self.node = machine.instance()["status"]["nodeName"]
+        on_node(self.node, "true")
+        self._facts, self.before = Facts(cluster.kube, machine), machine.instance_uid()
+        self.target = self.virsh("domblklist").split()[-2]
+        destination = {"claimTemplate": {"storageClassName": cluster.destination_class}}
+        self.migration = migrate("m", machine.name, destination, hold=True)
+        self.migration.wait_for_condition("Copied")
+        machine.wait_for_writes()
+        self.folder = f"{STATE}/{self.migration.switch()['metadata']['uid']}"
+
+    def agent_held(self) -> AbstractContextManager[None]:
+        """Have the agent of the guest's node do nothing meanwhile."""
+        return agents.held(self.on_node, self.node)
+
+    def virsh(self, command: str, *arguments: str) -> str:
+        """What virsh said of the guest, to one who has access to its launcher."""
+        return self._facts.virsh(command, self._facts.domain, *arguments)
+
+    def block(self, command: str, *arguments: str) -> str:
+        """The same of the guest's disk."""
+        return self.virsh(command, self.target, *arguments)
+
+    def journal(self, **changes: Any) -> None:
+        """Change what the agent's record says."""
+        path = f"{self.folder}/journal.json"
+        record = json.loads(self.on_node(self.node, "cat", path)) | changes
+        write = ("sh", "-c", 'printf %s "$2" >"$1"', "sh", path, json.dumps(record))
+        self.on_node(self.node, *write)
+
+    def wait_for_journal(self) -> None:
+        """The agent tells of the row before it has written what follows from it."""
+        listed = ("ls", self.folder)
+        wait_for(
+            "the journal to be there",
+            lambda: "journal.json" in self.on_node(self.node, *listed).split(),
+        )
+
+    def patch(self, **spec: Any) -> None:
+        """Change what the move is asked for."""
+        namespace = self.migration.namespace
+        self.kube.patch("volumemigrations", "m", namespace, {"spec": spec})
+
+    def wait_for_order(self, order: str) -> None:
+        """Wait until the agent is to reach it."""
+
+        def given() -> bool:
+            compute = self.migration.switch()["status"].get("compute", {})
+            return bool(compute.get("order") == order)
+
+        wait_for(f"the order {order}", given, every=0.2, seen=self.migration.story)
+
+    def answer(self, trust: str, **spec: Any) -> None:
+        """As the page says: the image that is trusted, and the stop at which it is."""
+        self.patch(trust=trust, answeredStop=self.migration.wait_for_stop(), **spec)
+
+    def crash(self, *, settled: bool = False) -> None:
+        """Kill the guest's QEMU; settled, without a write that is on one image alone still."""
+        if settled:
+            self.virsh("suspend")
+        self.machine.crash()
+
+    def wait_for_row(self, row: str) -> None:
+        """Wait until the agent has come to a row of docs/states.md."""
+        wait_for(
+            f"row {row}",
+            lambda: row in agents.rows(self.kube, self.migration),
+            seconds=240,
+            seen=self.migration.story,
+        )
+
+    def wait_for_stop(self, reason: str, row: str) -> None:
+        """Wait for the stop of that reason, in that row, with everything locked and kept."""
+
+        def stopped() -> bool:
+            found = self.migration.condition("Stalled")
+            return found.get("status") == "True" and found["reason"] == reason
+
+        wait_for(f"the stop {reason}", stopped, seconds=240, seen=self.migration.story)
+        assert self.migration.switch()["status"]["node"]["row"] == row
+        assert self.migration.switch()["status"]["compute"]["locked"] is True
+        assert self.kube.get("pvc", self.machine.source, self.migration.namespace)
+        assert self.kube.get("pvc", "m", self.migration.namespace)
+
+    def assert_goes_on(self, claim: str, status: str, *, whole: bool = True) -> None:
+        """See that the move ends there, and that the VM starts by itself, with all its writes."""
+        self._assert_ends(status)
+        wait_for(
+            "the VM to run again",
+            lambda: self.machine.instance_uid() not in ("", self.before),
+            seconds=300,
+            seen=self.migration.story,
+        )
+        self.machine.wait_until_running()
+        self._assert_on(claim, whole=whole)
+
+    def assert_went_on(self, claim: str, status: str) -> None:
+        """See that it ends there under the guest that it began with, which never stopped."""
+        self._assert_ends(status)
+        assert self.machine.instance_uid() == self.before, "the guest was not to be restarted"
+        self._assert_on(claim, whole=True)
+
+    def _assert_ends(self, status: str) -> None:
+        assert self.migration.wait_for_end()["status"] == status, self.migration.story()
+
+    def _assert_on(self, claim: str, *, whole: bool) -> None:
+        assert self.machine.claim() == self.machine.instance_claim() == claim
+        self.machine.wait_for_writes(50)
+        self.machine.stop()
+        verdict = self.machine.verify(claim)
+        assert verdict.passed == whole, verdict.text
