@@ -73,12 +73,16 @@ class KnownProcesses(NodeProcesses):
     def __init__(self, guest: Process, held: Process) -> None:
         super().__init__()
         self.guest, self.held = guest, held
+        self.finisher: Process | None = None
 
     def find_guest(self, pod_uid: str, domain: str) -> Process | None:
         return self.guest if self._lives(self.guest) else None
 
     def find_holder(self, pod_uid: str) -> Process | None:
         return self.held
+
+    def find_finisher(self, pod_uid: str) -> Process | None:
+        return self.finisher
 
 
 class Agent:

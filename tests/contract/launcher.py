@@ -14,6 +14,8 @@ from detour_agent.adapters.numbers import start_time
 from detour_agent.adapters.processes import has_destination
 from detour_agent.domain.ports import Process
 from detour_crds.names import (
+    FINISHER_DESTINATION_PATH,
+    FINISHER_SOURCE_PATH,
     HOLDER_DESTINATION_DEVICE,
     HOLDER_DESTINATION_PATH,
     IMAGE_NAME,
@@ -234,3 +236,24 @@ def holder(destination: Path) -> Iterator[Process]:
         if not block:
             point.rmdir()
             point.parent.rmdir()
+
+
+@contextlib.contextmanager
+def finisher(source: Path, destination: Path) -> Iterator[Process]:
+    """A process that has both directories where the finisher pod has the claims."""
+    points = {Path(FINISHER_SOURCE_PATH): source, Path(FINISHER_DESTINATION_PATH): destination}
+    for point in points:
+        point.mkdir(parents=True, exist_ok=True)
+    mounts = "; ".join(f"mount --bind {there} {point}" for point, there in points.items())
+    script = f"set -e; {mounts}\nexec sleep inf"
+    child = subprocess.Popen(
+        ["unshare", "--mount", "--propagation", "private", "sh", "-c", script]
+    )
+    seen = Path(f"/proc/{child.pid}/root{FINISHER_DESTINATION_PATH}/{IMAGE_NAME}")
+    try:
+        wait_for(seen.exists, "the finisher's claims")
+        yield as_process(child.pid)
+    finally:
+        child.kill()
+        child.wait()
+        Path(FINISHER_SOURCE_PATH).rmdir()

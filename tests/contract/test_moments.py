@@ -1,16 +1,19 @@
 """Moments of a move that pass too soon to be met on a cluster, on real libvirt and QEMU."""
 
 import contextlib
+import dataclasses
 import logging
+import os
+import signal
 
 import pytest
 
 from contract.conftest import SIZE, Bench
-from contract.launcher import DOMAIN
+from contract.launcher import DOMAIN, finisher
 from contract.test_live_move import KIB, content, reach, until
 from detour_agent import one_pass
 from detour_agent.errors import Unreachable
-from detour_crds.attachment_switch import Order, Stage, Top
+from detour_crds.attachment_switch import ObjectRef, Order, Stage, Top
 
 LARGE = 4 << 20
 SLOW = 64 * KIB
@@ -80,3 +83,40 @@ def test_a_commit_is_waited_for(bench: Bench, rows):
     assert node.stage is Stage.CANCELLED
     assert content(bench.source, 0, LARGE) == b"\x33" * LARGE
     assert content(bench.source, LARGE, 4 * KIB) == b"\x44" * 4 * KIB
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["all merged", "a write is missing"])
+def test_a_guest_that_ends_at_the_end_of_the_merge_is_on_the_source(file_bench: Bench, rows, late):
+    """If that has everything; else it is not known where the guest wrote last (rule R3)."""
+    bench = file_bench
+    reach(bench, Order.OVERLAY)
+    bench.launcher.write(0x55, 0, 64 * KIB)
+    domain = bench.connections[0]
+
+    def dies() -> None:
+        if late:
+            domain.abort()
+            bench.launcher.write(0x66, 0, 4 * KIB)
+        os.kill(bench.guest.pid, signal.SIGKILL)
+        raise Unreachable("LibvirtUnreachable", "the node lost its power")
+
+    domain.pivot = dies
+    bench.agent.order(Order.SOURCE)
+    node = until(bench, lambda node: node.qemu == "Gone", "the guest gone")
+    assert node.stage is Stage.COMMITPIVOT
+    claims = (bench.source.parent, bench.destination.parent)
+    with finisher(*claims) as found:
+        bench.agent.ports.processes.finisher = found
+        compute = bench.agent.switch.compute
+        pod = ObjectRef(name="finisher", uid="f")
+        compute = dataclasses.replace(compute, finisher_pod=pod)
+        bench.agent.switch = dataclasses.replace(bench.agent.switch, compute=compute)
+        if late:
+            node = until(bench, lambda node: node.stopped is not None, "a stop")
+            assert (node.stopped.reason, node.row) == ("AmbiguousCommit", "D7")
+            assert list((bench.folder / "agent").rglob("*.qcow2"))
+        else:
+            node = reach(bench, Order.SOURCE)
+            assert "D6" in rows()
+            assert node.stage is Stage.CANCELLED
+            assert content(bench.source, 0, 64 * KIB) == b"\x55" * 64 * KIB

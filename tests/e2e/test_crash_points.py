@@ -9,8 +9,6 @@ import contextlib
 import pytest
 
 from harness import agents, halting
-from harness.kube import wait_for
-from harness.slow_merge import Merge
 
 pytestmark = pytest.mark.e2e
 
@@ -53,16 +51,3 @@ def test_a_guest_that_ends_at_the_switch_is_on_the_destination_if_that_has_every
         accident.crash(settled=True)
     accident.assert_goes_on("m", "True")
     assert "D4" in rows(accident)
-
-
-def test_one_that_ends_at_the_end_of_the_merge_is_on_the_source_if_that_has_everything(accident):
-    merge = Merge(accident.machine)
-    with accident.agent_held():
-        accident.block("blockcommit", "--active", "--wait")
-        accident.virsh("suspend")
-        wait_for("the last writes to be merged", lambda: merge.left() == 0, every=0.1)
-        accident.journal(stage="commitpivot")
-        accident.crash()
-        accident.patch(cancel=True)
-    accident.assert_goes_on(accident.machine.source, "False")
-    assert "D6" in rows(accident)

@@ -9,7 +9,7 @@ from harness import agents
 from harness.cluster import Target
 from harness.facts import Facts
 from harness.kube import wait_for
-from harness.machine import Machine
+from harness.machine import KILL_QEMU, LIBVIRT, Machine
 from harness.migration import Migration
 
 STATE = "/var/lib/detour/switches"
@@ -82,10 +82,16 @@ class Accident:
         self.patch(trust=trust, answeredStop=self.migration.wait_for_stop(), **spec)
 
     def crash(self, *, settled: bool = False) -> None:
-        """Kill the guest's QEMU; settled, without a write that is on one image alone still."""
+        """Kill the guest's QEMU; settled, without a write that is on one image alone still.
+
+        At once after it was suspended: KubeVirt would have it go on.
+        """
         if settled:
-            self.virsh("suspend")
-        self.machine.crash()
+            suspend = f"virsh -c {LIBVIRT} suspend {self._facts.domain}"
+            at_once = KILL_QEMU.replace("kill -KILL", f"{suspend} && kill -KILL")
+            self.machine.in_launcher("sh", "-c", at_once)
+        else:
+            self.machine.crash()
 
     def wait_for_row(self, row: str) -> None:
         """Wait until the agent has come to a row of docs/states.md."""
