@@ -74,19 +74,31 @@ class Keeper:
         if not any(dataclasses.astuple(self._limits)):
             return GIVEN
         key = (wish.namespace, wish.name)
-        weighs_on = places(self._node_of(wish), wish.storage_classes)
+        asked = Waiting(
+            created=wish.created,
+            key=key,
+            places=places(self._node_of(wish), wish.storage_classes),
+        )
         with self._mutex:
-            self._look()
-            if key not in self._under_way and key not in self._given:
-                asked = Waiting(created=wish.created, key=key, places=weighs_on)
-                self._waiting[key] = asked
-                self._serve()
-            if key in self._under_way or key in self._given:
-                self._given[key] = Given(weighs_on, self._clock())
-                return GIVEN
-            lacking = self._line()[key]
-        self._watch()
-        return Turn(given=False, why=told(lacking, self._limits) if lacking else "")
+            turn, served = self._answer(asked)
+        for namespace, name in served:
+            self._wake(namespace, name)
+        if not turn.given:
+            self._watch()
+        return turn
+
+    def _answer(self, asked: Waiting) -> tuple[Turn, list[Key]]:
+        """Its turn, and the others whose turn has come meanwhile."""
+        key, served = asked.key, list[Key]()
+        self._look()
+        if key not in self._under_way and key not in self._given:
+            self._waiting[key] = asked
+            served = [other for other in self._serve() if other != key]
+        if key in self._under_way or key in self._given:
+            self._given[key] = Given(asked.places, self._clock())
+            return GIVEN, served
+        lacking = self._line()[key]
+        return Turn(given=False, why=told(lacking, self._limits) if lacking else ""), served
 
     def withdraw(self, namespace: str, name: str) -> None:
         """It does not begin after all."""

@@ -105,6 +105,17 @@ def test_the_second_waits_and_is_woken_when_the_first_has_ended(bench):
     assert not keeper.ask(wish("c")).given
 
 
+def test_one_whose_turn_comes_when_another_asks_is_woken_as_well(bench):
+    keeper = bench.keeper()
+    keeper.ask(wish("a"))
+    keeper.ask(wish("b", created="2"))
+    bench.later(migration("a", "Copying"))
+    keeper.reconcile("", "")
+    bench.later()
+    assert not keeper.ask(wish("c", created="3")).given
+    assert bench.woken == [("ns", "b")]
+
+
 @pytest.mark.parametrize("phase", ["Holding", "Refused", "Pending", "Cancelled", "Failed"])
 def test_what_is_held_or_refused_or_over_is_not_under_way(bench, phase):
     bench.migrations = [migration("a", phase)]
