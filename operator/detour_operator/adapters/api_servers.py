@@ -99,4 +99,4 @@ def _at(api: Api, host: str, server_name: str | None = None) -> Api:
     settings.host = host
     if server_name is not None:
         settings.tls_server_name = server_name
-    return Api(client.ApiClient(settings))
+    return Api(client.ApiClient(settings), host)

@@ -87,12 +87,17 @@ class _Request:
 class Api:
     """Thin verbs over one client; safe to use from several threads.
 
+    ``address`` is where requests go, if not to where the client's configuration says. In a pod
+    that is set anew to the service's address before each request, along with the token
+    (kubernetes 37.0.2, ``InClusterConfigLoader``).
+
     Every verb raises :class:`Unreachable` if the API could not be asked, and on a refusal
     :class:`Conflict`, :class:`Forbidden` or :class:`Refused`.
     """
 
-    def __init__(self, api_client: client.ApiClient) -> None:
+    def __init__(self, api_client: client.ApiClient, address: str | None = None) -> None:
         self.client = api_client
+        self._address = address
 
     def get(
         self, resource: Resource, namespace: str | None, name: str, *, optional: bool = False
@@ -320,6 +325,7 @@ class Api:
             header_params=request.headers(),
             body=request.body,
             auth_settings=["BearerToken"],
+            _host=self._address,
         )
         # A header that stands several times cannot be said with the dict the client makes.
         several = urllib3.HTTPHeaderDict(headers)

@@ -4,7 +4,7 @@ import pytest
 
 from detour_crds import names
 from detour_operator.adapters import api_servers, lock_policies
-from detour_operator.adapters.lock_attempts import Trial
+from detour_operator.adapters.lock_attempts import Trial, ask_one
 from detour_operator.adapters.lock_policies import FRESH_SECONDS
 from detour_operator.adapters.lock_proof import SETTLE_SECONDS, LockProof
 from detour_operator.errors import Unreachable
@@ -447,6 +447,25 @@ def test_addresses_of_all_families_and_none_that_is_not_ready():
     found = endpoints("10.0.0.1", "fd00::2", "10.0.0.3")
     found["endpoints"][2]["conditions"] = {"ready": False}
     assert api_servers._hosts(found) == ["https://10.0.0.1:6443", "https://[fd00::2]:6443"]
+
+
+def test_another_server_is_asked_whatever_a_new_token_brings_with_it():
+    """In a pod the client takes the service's address with each token (measured)."""
+    with serving(answering(ACCEPTED)) as service, serving(answering(REFUSED)) as other:
+        api, address = service.api(), other.api().client.configuration.host
+        home = api.client.configuration.host
+
+        def renew(settings):
+            settings.host = home
+            settings.api_key["BearerToken"] = "bearer new"
+
+        api.client.configuration.api_key["BearerToken"] = "bearer old"
+        api.client.configuration.refresh_api_key_hook = renew
+        asked = api_servers._at(api, address)
+        answers = [ask_one(asked, TRIAL, proven=False) for _ in range(2)]
+    assert all(answer.bites for answer in answers)
+    assert service.asked == []
+    assert {request.headers["Authorization"] for request in tried(other)} == {"bearer new"}
 
 
 def test_another_server_is_known_by_the_name_in_its_certificate():
