@@ -9,7 +9,8 @@ import contextlib
 import copy
 import dataclasses
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 from kubernetes import client
 
@@ -20,6 +21,8 @@ from detour_operator.errors import StepFailed
 SERVER_NAME = "kubernetes.default.svc"
 """A name in every API server's certificate."""
 ENDPOINT_SLICES = Resource(group="discovery.k8s.io", version="v1", plural="endpointslices")
+SILENT_SECONDS = 60.0
+"""How long one that could not be reached is left out: each try of it may take ten seconds."""
 IDENTITIES = "apiserver.kubernetes.io/identity=kube-apiserver"
 
 
@@ -37,15 +40,17 @@ class Servers:
 
 
 class ApiServers:
-    """Finds them, and keeps a connection to each."""
+    """Finds them, keeps a connection to each, and remembers which could not be reached."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, clock: Callable[[], float] = time.monotonic) -> None:
         self._api = api
+        self._clock = clock
         self._servers: dict[str, Api] = {}
+        self._silent: dict[str, float] = {}
         self._mutex = threading.Lock()
 
     def find(self) -> Servers:
-        """All that can be found.
+        """All that can be found; one that is left out counts, but has no address.
 
         Raises:
             Unreachable: the API could not be asked for them.
@@ -53,7 +58,16 @@ class ApiServers:
         selector = "kubernetes.io/service-name=kubernetes"
         slices = self._api.list(ENDPOINT_SLICES, "default", label_selector=selector)
         hosts = sorted(host for item in slices for host in _hosts(item))
-        return Servers(tuple(self._server(host) for host in hosts), self._number())
+        number = self._number()
+        addressed = tuple(self._server(host) for host in hosts if not self._left_out(host))
+        return Servers(addressed, max(number, len(hosts)) if number else None)
+
+    def leave_out(self, server: Api) -> None:
+        """It could not be reached by its own address."""
+        with self._mutex:
+            for host, known in self._servers.items():
+                if known is server:
+                    self._silent[host] = self._clock()
 
     @contextlib.contextmanager
     def by_new_connection(self) -> Iterator[Api]:
@@ -69,6 +83,11 @@ class ApiServers:
             return len(self._api.list(LEASES, "kube-system", label_selector=IDENTITIES)) or None
         except StepFailed:
             return None
+
+    def _left_out(self, host: str) -> bool:
+        with self._mutex:
+            since = self._silent.get(host)
+            return since is not None and self._clock() - since < SILENT_SECONDS
 
     def _server(self, host: str) -> Api:
         with self._mutex:

@@ -46,7 +46,7 @@ class LockProof:
     def __init__(self, api: Api, clock: Callable[[], float] = time.monotonic) -> None:
         self._api = api
         self._policies = LockPolicies(api, clock)
-        self._servers = ApiServers(api)
+        self._servers = ApiServers(api, clock)
         self._clock = clock
         self._streaks: dict[Trial, _Streak] = {}
         self._mutex = threading.Lock()
@@ -70,6 +70,7 @@ class LockProof:
             try:
                 answers.append(ask_one(server, trial, proven=proven))
             except Unreachable:
+                self._servers.leave_out(server)
                 hidden = True
                 continue
             if not answers[-1].bites and not answers[-1].namespace_ends:

@@ -443,6 +443,22 @@ def test_a_server_that_cannot_be_reached_by_itself_is_sought_by_new_connections(
         assert proof.ask(TRIAL, proven=False).reason == "LockNotEffective"
 
 
+def test_a_server_that_cannot_be_reached_by_itself_is_tried_again_now_and_then(addressed):
+    both, clock = ("10.0.0.1", "10.0.0.2"), Clock()
+    with (
+        serving(answering(REFUSED, both, leases=2)) as service,
+        serving(lambda _: status(503, "ServiceUnavailable", "starting")) as second,
+    ):
+        addressed(a10_0_0_1=service, a10_0_0_2=second)
+        proof = LockProof(service.api(), clock)
+        for _ in range(3):
+            assert proof.ask(TRIAL, proven=True).bites
+        assert len(tried(second)) == 1
+        clock.now += api_servers.SILENT_SECONDS
+        assert proof.ask(TRIAL, proven=True).bites
+        assert len(tried(second)) == 2
+
+
 def test_addresses_of_all_families_and_none_that_is_not_ready():
     found = endpoints("10.0.0.1", "fd00::2", "10.0.0.3")
     found["endpoints"][2]["conditions"] = {"ready": False}
