@@ -9,7 +9,8 @@ WINDOW_SECONDS = 10.0
 """The rate is that of the last so many seconds."""
 EVERY_SECONDS = 1.0
 PERCENT = re.compile(rb"\((\d+\.\d+)/100%\)")
-"""``qemu-progress.c``: ``(12.34/100%)`` and a carriage return."""
+"""``qemu-progress.c``: ``(12.34/100%)`` and a carriage return, once for each whole percent."""
+STEPS = 100
 
 
 class Progress:
@@ -22,19 +23,28 @@ class Progress:
         self._verifying = verifying
         self._tell = tell
         self._done = 0
+        self._step = 0
+        self._read_at_step = 0
         self._told_at: float | None = None
         self._seen: collections.deque[tuple[float, int]] = collections.deque([(now, 0)])
 
-    def update(self, printed: bytes, now: float) -> None:
-        """Take up what was printed, perhaps nothing.
+    def update(self, printed: bytes, now: float, read: int | None = None) -> None:
+        """Take up what was printed, perhaps nothing, and what was read since the last report.
+
+        A percent of a large disk takes long. Holes are not read, so that no more than this is done
+        at least.
 
         Args:
             printed: some whole or cut reports; the last whole one counts.
             now: seconds, of any clock that only goes forward.
+            read: bytes that qemu-img has read so far; None if that is not known.
         """
         found = PERCENT.findall(printed)
         if found:
-            self._done = round(self._total * float(found[-1]) / 100)
+            self._step = round(self._total * float(found[-1]) / STEPS)
+            self._read_at_step = self._read_at_step if read is None else read
+        since = 0 if read is None else min(read - self._read_at_step, self._total // STEPS)
+        self._done = max(self._done, min(self._step + since, self._total))
         self._tell_now_and_then(now)
 
     def reached(self, done: int, now: float, total: int | None = None) -> None:

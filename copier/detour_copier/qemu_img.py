@@ -7,6 +7,7 @@ zero in the source are written as zeroes, as holes where the file system can (me
 
 import dataclasses
 import os
+import re
 import select
 import subprocess
 import time
@@ -99,7 +100,17 @@ def _follow(child: "subprocess.Popen[bytes]", progress: Progress) -> None:
         printed = os.read(descriptor, READ_BYTES) if readable else b""
         if readable and not printed:
             return
-        progress.update(printed, time.monotonic())
+        progress.update(printed, time.monotonic(), _read(child.pid))
+
+
+def _read(pid: int) -> int | None:
+    """How many bytes the process has read so far (``proc_pid_io(5)``), None if nobody says."""
+    try:
+        counted = Path(f"/proc/{pid}/io").read_text(encoding="ascii")
+    except OSError:
+        return None
+    found = re.match(r"rchar: (\d+)\n", counted)
+    return int(found[1]) if found else None
 
 
 def _end(child: "subprocess.Popen[bytes]") -> None:

@@ -168,6 +168,15 @@ def test_what_qemu_img_says_has_a_reason(said, reason, final):
     assert error.message
 
 
+def test_what_a_process_has_read_is_counted(tmp_path):
+    image = tmp_path / "image"
+    image.write_bytes(b"x" * 100_000)
+    before = qemu_img._read(os.getpid())
+    image.read_bytes()
+    assert qemu_img._read(os.getpid()) - before >= 100_000
+    assert qemu_img._read(0) is None
+
+
 def test_a_failing_child_raises_what_it_said():
     progress = Progress(1, lambda line: None, 0.0)
     with pytest.raises(CopyError, match="NoSpaceLeft"):

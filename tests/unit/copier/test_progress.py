@@ -33,6 +33,20 @@ def test_the_rate_is_that_of_the_last_seconds():
     assert json.loads(lines[-1])["bytesPerSecond"] == 100
 
 
+def test_within_a_percent_it_is_what_was_read():
+    """One of a large disk takes longer than a copy may stand still."""
+    progress, lines = told(total=100_000)
+    done = []
+    reports = [
+        (b"", None), (b"", 400), (b"", 5000), (b"(2.00/100%)", 6000), (b"", 6700), (b"", None),
+        (b"(2.50/100%)", 6800), (b"(99.90/100%)", 7000), (b"", 9000),
+    ]  # fmt: skip
+    for second, (printed, read) in enumerate(reports, start=1):
+        progress.update(printed, float(second), read)
+        done.append(json.loads(lines[-1])["bytesDone"])
+    assert done == [0, 400, 1000, 2000, 2700, 2700, 2700, 99_900, 100_000]
+
+
 def test_the_end_is_all_of_it():
     progress, lines = told()
     progress.finished(4.0)
