@@ -15,7 +15,7 @@ from detour_operator.reconcile.workers import Next
 from detour_operator.settings import InFlight
 from detour_operator.turns.line import Place, Waiting, places, told, whose_turn
 
-LOOK_SECONDS = 2.0
+LOOK_SECONDS = 5.0
 SEEN_SECONDS = 60.0
 """So long a turn that was given is kept for a move that is not seen to be under way yet."""
 UNDER_WAY = frozenset(
@@ -64,6 +64,8 @@ class Keeper:
         self._api, self._limits = api, limits
         self._wake, self._watch, self._clock = wake, watch, clock
         self._mutex = threading.Lock()
+        self._looking = threading.Lock()
+        """Held while the API is asked, which may take long; the other one never is then."""
         self._waiting: dict[Key, Waiting] = {}
         self._given: dict[Key, Given] = {}
         self._under_way: dict[Key, frozenset[Place]] = {}
@@ -79,6 +81,7 @@ class Keeper:
             key=key,
             places=places(self._node_of(wish), wish.storage_classes),
         )
+        self._look()
         with self._mutex:
             turn, served = self._answer(asked)
         for namespace, name in served:
@@ -90,7 +93,6 @@ class Keeper:
     def _answer(self, asked: Waiting) -> tuple[Turn, list[Key]]:
         """Its turn, and the others whose turn has come meanwhile."""
         key, served = asked.key, list[Key]()
-        self._look()
         if key not in self._under_way and key not in self._given:
             self._waiting[key] = asked
             served = [other for other in self._serve() if other != key]
@@ -111,7 +113,8 @@ class Keeper:
         with self._mutex:
             if not self._waiting:
                 return Next(None)
-            self._look()
+        self._look()
+        with self._mutex:
             served = self._serve()
             more = bool(self._waiting)
         for namespace, name in served:
@@ -139,23 +142,27 @@ class Keeper:
         Raises:
             Unreachable: it is not known.
         """
-        now = self._clock()
-        if self._looked is not None and now - self._looked < LOOK_SECONDS:
-            return
-        found = migrations.in_phases(self._api, UNDER_WAY)
-        self._under_way = {(one.meta.namespace, one.meta.name): self._weight(one) for one in found}
-        self._given = {
-            key: given
-            for key, given in self._given.items()
-            if key not in self._under_way and now - given.at < SEEN_SECONDS
-        }
-        self._looked = now
+        with self._looking:
+            now = self._clock()
+            if self._looked is not None and now - self._looked < LOOK_SECONDS:
+                return
+            found = migrations.in_phases(self._api, UNDER_WAY)
+            weights = {(one.meta.namespace, one.meta.name): self._weight(one) for one in found}
+            self._looked = now
+            with self._mutex:
+                self._under_way = weights
+                self._given = {
+                    key: given
+                    for key, given in self._given.items()
+                    if key not in weights and now - given.at < SEEN_SECONDS
+                }
 
     def _weight(self, found: FoundMigration) -> frozenset[Place]:
         """What a move under way weighs on; after a restart as the API says it."""
         key = (found.meta.namespace, found.meta.name)
-        given = self._given.get(key)
-        known = given.places if given else self._under_way.get(key)
+        with self._mutex:
+            given = self._given.get(key)
+            known = given.places if given else self._under_way.get(key)
         return known or places(found.status.node, self._classes_of(found))
 
     def _classes_of(self, found: FoundMigration) -> frozenset[str]:

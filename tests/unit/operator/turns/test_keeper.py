@@ -1,5 +1,7 @@
 """The line is kept by what the API says is under way, also after a restart."""
 
+import threading
+
 import pytest
 
 from detour_operator.errors import Unreachable
@@ -103,6 +105,26 @@ def test_the_second_waits_and_is_woken_when_the_first_has_ended(bench):
     assert bench.woken == [("ns", "b")]
     assert keeper.ask(wish("b")).given
     assert not keeper.ask(wish("c")).given
+
+
+def test_a_look_that_takes_long_keeps_nobody_from_giving_its_place_up(bench):
+    asked, answered = threading.Event(), threading.Event()
+
+    def slowly(request):
+        if request.path.startswith(ALL):
+            asked.set()
+            answered.wait(30)
+        return bench(request)
+
+    with serving(slowly) as server:
+        bench.api = server.api()
+        keeper = bench.keeper()
+        asking = threading.Thread(target=keeper.ask, args=(wish("a"),))
+        asking.start()
+        assert asked.wait(30)
+        keeper.withdraw("ns", "b")
+        answered.set()
+        asking.join(30)
 
 
 def test_one_whose_turn_comes_when_another_asks_is_woken_as_well(bench):
