@@ -34,11 +34,13 @@ def goes_back(seen: Observation) -> bool:
 def _goes_forward(seen: Observation) -> bool:
     """Row D15: the destination was asked for, so the copy is whole.
 
+    Not where that was asked for before the source was frozen: nothing can have been copied.
     Of what QEMU itself copied nobody can say so once it is gone; the source is whole.
     """
     if direct.is_asked(seen):
         return False
-    asked = seen.switch.spec.position is Position.DESTINATION
+    frozen = seen.switch.status.position is Position.FROZEN
+    asked = frozen and seen.switch.spec.position is Position.DESTINATION
     return asked and seen.switch.spec.when_stopped is not WhenStopped.CANCEL
 
 

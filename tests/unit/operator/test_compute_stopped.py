@@ -18,7 +18,10 @@ WENT_BACK = {"handover": Handover.NOT_NEEDED, "cancel_reason": "GuestStopped"}
 RECORDED = {"finisher_pod": ObjectRef(name="finisher", uid="finisher-uid")}
 
 
-def stopped(order, *, wanted=Position.FROZEN, when=WhenStopped.AUTO, compute=None, **others):
+def stopped(
+    order, *, wanted=Position.FROZEN, when=WhenStopped.AUTO, compute=None, told=Position.FROZEN,
+    **others,
+):  # fmt: skip
     spec = dataclasses.replace(SWITCH.spec, position=wanted, when_stopped=when)
     facts = {
         "node": GONE,
@@ -29,7 +32,7 @@ def stopped(order, *, wanted=Position.FROZEN, when=WhenStopped.AUTO, compute=Non
     if order is Order.SOURCE and wanted is not Position.SOURCE:
         compute = {**WENT_BACK, **(compute or {})}
     found = seen(
-        compute={"order": order, **(compute or {})}, position=Position.FROZEN, wanted=wanted,
+        compute={"order": order, **(compute or {})}, position=told, wanted=wanted,
         **facts,
     )  # fmt: skip
     return dataclasses.replace(found, switch=dataclasses.replace(found.switch, spec=spec))
@@ -68,6 +71,18 @@ def test_d16_back_otherwise(wanted, when):
         assert decision.status.compute.cancel_reason == "GuestStopped"
         decision = decide(stopped(Order.OVERLAY, wanted=wanted, when=when, compute=WENT_BACK))
     assert order_of(decision) is Order.SOURCE
+
+
+@pytest.mark.parametrize("when", WhenStopped)
+@pytest.mark.parametrize("stage", [Stage.START, Stage.OVERLAY])
+def test_d16_back_if_the_destination_was_asked_for_before_the_source_was_frozen(when, stage):
+    """Nothing can have been copied: whoever drives the switch was too early."""
+    given = {"told": Position.NOWHERE, "node": {"qemu": Qemu.GONE, "stage": stage}}
+    wanted = Position.DESTINATION
+    decision = decide(stopped(Order.OVERLAY, wanted=wanted, when=when, **given))
+    assert decision.status.compute.cancel_reason == "GuestStopped"
+    found = stopped(Order.OVERLAY, wanted=wanted, when=when, compute=WENT_BACK, **given)
+    assert order_of(decide(found)) is Order.SOURCE
 
 
 def test_finish_waits_for_the_copy():
