@@ -179,6 +179,8 @@ def _sensible(found: dict[str, Any], draw: Random) -> dict[str, Any]:
         destination["claimName"] = draw.choice(CLAIMS)
     if "claimName" not in destination:
         destination.pop("overwrite", None)
+    if "mirror" in whole or whole.get("position") == "Destination":
+        overlay.pop("where", None)
     if overlay.get("where") != "Claim":
         overlay.pop("storageClassName", None)
     if ("trust" in whole) != ("answeredStop" in whole):
@@ -186,6 +188,7 @@ def _sensible(found: dict[str, Any], draw: Random) -> dict[str, Any]:
         whole.pop("answeredStop", None)
     if whole.get("position") == "Destination":
         whole["destination"] = destination
+        whole.setdefault("mirror", {})
     return whole
 
 

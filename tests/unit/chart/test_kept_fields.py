@@ -10,7 +10,12 @@ from detour_crds.attachment_switch import AttachmentSwitchSpec, AttachmentSwitch
 from detour_crds.conditions import MESSAGE_LIMIT, Condition, Status, stamped
 from detour_crds.names import API_VERSION
 from detour_crds.serialise import parse, serialise
-from detour_crds.volume_migration import OverlayPlace, VolumeMigrationSpec, VolumeMigrationStatus
+from detour_crds.volume_migration import (
+    OverlayPlace,
+    OverlaySpec,
+    VolumeMigrationSpec,
+    VolumeMigrationStatus,
+)
 from detour_operator.adapters import migrations, stored, switches
 from detour_operator.adapters.resources import ATTACHMENT_SWITCHES, VOLUME_MIGRATIONS
 from detour_operator.compute_side.passes import OWNED
@@ -72,9 +77,16 @@ def test_every_wish_for_a_move_is_kept(migration, destination):
     assert migration(serialise(spec)).spec == spec
 
 
-@pytest.mark.parametrize("position", [Position.FROZEN, Position.DESTINATION])
-def test_every_wish_for_a_switch_is_kept(switch, position):
-    spec = dataclasses.replace(on_claim(ATTACHMENT), position=position)
+WISHES = {
+    "overlay": dataclasses.replace(on_claim(ATTACHMENT), position=Position.FROZEN, mirror=None),
+    "mirror": dataclasses.replace(
+        ATTACHMENT, position=Position.DESTINATION, overlay=OverlaySpec(limit="1Gi")
+    ),
+}
+
+
+@pytest.mark.parametrize("spec", WISHES.values(), ids=WISHES)
+def test_every_wish_for_a_switch_is_kept(switch, spec):
     assert switch(spec).spec == spec
 
 
@@ -102,7 +114,7 @@ def test_all_that_is_told_of_a_switch_is_kept_and_can_be_unsaid(
     """By the operator and by the node agent, each its own part."""
     everything = full.of(AttachmentSwitchStatus, SWITCH["status"])
     agent = Switches("n", kubernetes.client.CustomObjectsApi(with_kinds.client()))
-    switch(dataclasses.replace(on_claim(ATTACHMENT), position=Position.FROZEN))
+    switch(WISHES["overlay"])
     for status in (everything, AttachmentSwitchStatus(), everything):
         before = switches.get(api, namespace, "move")
         patch = status_patch(before.raw.get("status"), serialise(status), OWNED)

@@ -16,9 +16,12 @@ SWITCHES = f"{api('default', 'detour.dev/v1alpha1')}/attachmentswitches"
 POSITIONS = ("Frozen", "Destination", "Source")
 ORDERS = (None, "", "Overlay", "Mirrored", "Destination", "Source")
 REFUSED = (None, False, True)
+TOLD = (None, "", "Frozen", "Source", "Destination")
+"""The position that the status tells."""
 CANCELLED = "the switch was cancelled: nothing follows the position Source"
 STARTED = "Frozen is the position a switch starts in; it cannot be returned to"
 TOO_LATE = "the switch to the destination was ordered and cannot be cancelled any more"
+TOO_EARLY = "the source is not frozen, so that nothing can have been copied from it"
 TO = {"destination": {"claimName": "new"}}
 
 _numbers = itertools.count(1)
@@ -49,9 +52,15 @@ def body(name, **spec):
     }
 
 
+def at(asked, position, **spec):
+    """The path of a new switch that has come to a position of its spec."""
+    path = made(asked, {"position": "Frozen"}, **TO, **spec)
+    asked.do("PATCH", path, {"spec": {"position": position}})
+    return path
+
+
 def state(order, refused):
-    compute = {} if order is None else {"compute": {"order": order}}
-    return compute | ({} if refused is None else {"node": {"refused": refused}})
+    return {"compute": {"order": order}, "node": {"refused": refused}}
 
 
 def expected(before, order, refused, after):
@@ -71,11 +80,40 @@ def expected(before, order, refused, after):
 @pytest.mark.parametrize("before", POSITIONS)
 def test_which_position_follows_which(asked, before, order, refused):
     """A cancel is final, the beginning is not returned to, and what was ordered is not undone."""
-    path = made(asked, state(order, refused), position=before, **TO)
+    path = at(asked, before)
+    asked.do("PATCH", f"{path}/status", {"status": state(order, refused)})
     for after in POSITIONS:
         told = asked.refusal("PATCH", path, {"spec": {"position": after}})
         words = expected(before, order, refused, after)
         assert (words in told) if words else told == "", f"{after}: {told or 'admitted'}"
+
+
+@pytest.mark.parametrize("told", TOLD)
+def test_the_destination_is_asked_for_once_the_source_is_frozen(asked, told):
+    """Before that a caller has copied nothing, or what the guest has written over since."""
+    path = made(asked, None if told is None else {"position": told}, **TO)
+    words = asked.refusal("PATCH", path, {"spec": {"position": "Destination"}})
+    assert (words == "") if told == "Frozen" else TOO_EARLY in words
+    assert asked.refusal("PATCH", path, {"spec": {"position": "Source"}}) == ""
+
+
+def test_nor_is_it_asked_for_from_the_beginning(asked):
+    wish = body("restored", position="Destination", **TO)
+    assert TOO_EARLY in asked.refusal("POST", SWITCHES, wish)
+    of_qemu = body("of-qemu", position="Destination", mirror={}, **TO)
+    assert asked.refusal("POST", SWITCHES, of_qemu) == ""
+
+
+def test_once_it_was_asked_for_the_rest_may_be_changed_whatever_is_told(asked):
+    path = at(asked, "Destination")
+    asked.do("PATCH", f"{path}/status", {"status": {"position": ""}})
+    assert asked.refusal("PATCH", path, {"spec": {"whenStopped": "Finish"}}) == ""
+
+
+@pytest.mark.parametrize("where", ["Claim", "SourceVolume", "NodeLocal"])
+def test_a_place_for_an_overlay_is_not_ignored_where_there_is_none(asked, where):
+    told = asked.refusal("POST", SWITCHES, body("both", mirror={}, overlay={"where": where}))
+    assert ("leave it away" in told) is (where != "NodeLocal"), told
 
 
 def test_a_switch_starts_frozen(asked):
@@ -84,7 +122,7 @@ def test_a_switch_starts_frozen(asked):
 
 
 def test_a_destination_comes_at_the_latest_with_its_position_and_stays(asked):
-    path = made(asked)
+    path = made(asked, {"position": "Frozen"})
     told = asked.refusal("PATCH", path, {"spec": {"position": "Destination"}})
     assert "spec.destination.claimName must be set at the latest together with" in told
     together = {"spec": {"position": "Destination", **TO}}
