@@ -19,7 +19,12 @@ from detour_crds.volume_migration import Phase, SourceReclaimPolicy
 from detour_operator.storage_side import dry_run, going_back, reclaim
 from detour_operator.storage_side.actions import DeleteSwitch, RemoveFinalizer, SetPosition
 from detour_operator.storage_side.decision import BUSY_SECONDS, LOOK_SECONDS, MOVED, Decision
-from detour_operator.storage_side.observation import Aftermath, Observation, SeenSwitch
+from detour_operator.storage_side.observation import (
+    Aftermath,
+    Observation,
+    SeenSwitch,
+    SeenVirtualMachine,
+)
 
 DRIFT_SECONDS = 600.0
 """Ten thousand migrations of the past then cost some thirty small reads a second."""
@@ -81,13 +86,28 @@ def _drift(seen: Observation, after: Aftermath) -> tuple[Condition, ...]:
             _told(MigrationCondition.STALLED, Status.TRUE, NAMED_AGAIN, message),
             _told(MigrationCondition.HANDED_OVER, Status.FALSE, NAMED_AGAIN, message),
         )
-    if machine.applied.get(volume) == old and _handed_over(seen):
+    manifest = _stale_manifest(seen, machine)
+    if manifest and _handed_over(seen):
         message = (
-            f"the manifest of VirtualMachine {machine.name} that was applied last names {old}, "
-            f"which is stale since the move; it is refused when it is applied again: {wanted}"
+            f"{manifest}, which is stale since the move; it is refused when it is applied again: "
+            f"{wanted}"
         )
         return (_told(MigrationCondition.HANDED_OVER, Status.TRUE, MANIFEST, message),)
     return _drift_ended(seen)
+
+
+def _stale_manifest(seen: Observation, machine: SeenVirtualMachine) -> str:
+    """What says that the manifest names the source, or did when it was applied last."""
+    volume, old = seen.spec.volume, seen.status.source_claim
+    applied, manager = machine.applied.get(volume), machine.overridden.get(volume)
+    if applied == old:
+        return f"the manifest of VirtualMachine {machine.name} that was applied last names {old}"
+    if manager and applied is None:
+        return (
+            f"VirtualMachine {machine.name} is applied by {manager}, which has not applied its"
+            f" volumes as they are since: as far as can be seen its manifest names {old}"
+        )
+    return ""
 
 
 def _own_switch(seen: Observation) -> SeenSwitch | None:

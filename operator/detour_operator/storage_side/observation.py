@@ -85,7 +85,8 @@ class SeenVirtualMachine:
 
     ``started`` if it has an instance, ``stopped`` if KubeVirt says that it has none: neither is so
     of one that it has said nothing of. ``applied`` are the claims in the manifest that was applied
-    last, as ``kubectl apply`` and Argo CD note it; empty if nothing noted one.
+    last, as ``kubectl apply`` and Argo CD note it; empty if nothing noted one. ``overridden`` has
+    the field manager that applies the machine, for each volume whose claim it did not apply.
     """
 
     name: str
@@ -94,6 +95,7 @@ class SeenVirtualMachine:
     started: bool = False
     stopped: bool = False
     applied: Mapping[str, str | None] = dataclasses.field(default_factory=dict)
+    overridden: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from typing import Any
 from detour_crds import json_text, names
 from detour_crds.volume_migration import CopyMethod, Verify
 from detour_operator.adapters.claims import bytes_of, is_being_filled
+from detour_operator.adapters.field_managers import overridden
 from detour_operator.adapters.switches import FoundSwitch
 from detour_operator.adapters.virtual_machines import applied_claims_of, claims_of
 from detour_operator.reconcile.objects import meta_of
@@ -37,14 +38,16 @@ def switch(found: FoundSwitch, migration_uid: str) -> SeenSwitch:
 def virtual_machine(raw: Raw) -> SeenVirtualMachine:
     """A VirtualMachine; KubeVirt names the state of each one that it has looked at."""
     meta, status = meta_of(raw), raw.get("status") or {}
-    started = bool(status.get("created"))
+    started, claims = bool(status.get("created")), claims_of(raw)
+    managers = {volume: overridden(raw, volume) for volume in claims}
     return SeenVirtualMachine(
         name=meta.name,
         uid=meta.uid,
-        claims=claims_of(raw),
+        claims=claims,
         started=started,
         stopped=bool(status.get("printableStatus")) and not started,
         applied=applied_claims_of(raw),
+        overridden={volume: manager for volume, manager in managers.items() if manager},
     )
 
 

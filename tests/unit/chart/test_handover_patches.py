@@ -1,10 +1,14 @@
 """The patches of the handover, asked of a real API server (recovery rule R5)."""
 
+import json
+
 import pytest
 
 from detour_crds import names
 from detour_operator.adapters import instances
 from detour_operator.adapters import virtual_machine_handover as machines
+from detour_operator.adapters.client import _Request
+from detour_operator.adapters.field_managers import overridden
 from detour_operator.adapters.resources import INSTANCES, VIRTUAL_MACHINES
 from detour_operator.compute_side import handover
 from detour_operator.errors import Conflict
@@ -110,3 +114,35 @@ def test_waking_leaves_nothing_behind(api, namespace, make, now, resource):
     last = now(resource)
     assert last["metadata"]["resourceVersion"] != first["metadata"]["resourceVersion"]
     assert not last["metadata"].get("annotations")
+
+
+def applied(api, namespace, claim, manager):
+    """The VM as a tool applies it, of fields that are its own."""
+    volumes = [{"name": "data", "persistentVolumeClaim": {"claimName": claim}}]
+    template = {"spec": {"domain": {"devices": {}}, "volumes": volumes}}
+    body = {
+        "apiVersion": "kubevirt.io/v1",
+        "kind": "VirtualMachine",
+        "metadata": {"name": "web"},
+        "spec": {"runStrategy": "Always", "template": template},
+    }
+    request = _Request(
+        "PATCH",
+        VIRTUAL_MACHINES.path(namespace, "web"),
+        query=(("fieldManager", manager), ("force", "true")),
+        content_type="application/apply-patch+yaml",
+        body=json.dumps(body),
+    )
+    return api._json(request)
+
+
+def test_who_applies_a_machine_and_has_not_applied_its_new_claim_is_known(api, namespace):
+    """Server-side apply leaves no copy of the manifest, but the fields that are its manager's."""
+    before = applied(api, namespace, "old", "kustomize-controller")
+    assert overridden(before, "data") == ""
+    patch = handover.hand_machine(before, "data", "new", live=True)
+    machines.patch_machine(api, namespace, "web", patch)
+    handed = api.get(VIRTUAL_MACHINES, namespace, "web")
+    assert overridden(handed, "data") == "kustomize-controller"
+    declared = applied(api, namespace, "new", "kustomize-controller")
+    assert overridden(declared, "data") == ""

@@ -129,6 +129,7 @@ def test_the_wait_lasts_as_long_as_the_source_is_there():
 
 AGAIN = dataclasses.replace(MACHINE, claims={"data": SOURCE})
 NOTED = dataclasses.replace(MACHINE, applied={"data": SOURCE})
+OVERRIDDEN = dataclasses.replace(MACHINE, overridden={"data": "kustomize-controller"})
 
 
 def test_a_machine_on_the_stale_source_needs_a_person():
@@ -140,8 +141,9 @@ def test_a_machine_on_the_stale_source_needs_a_person():
     assert told(seen, MigrationCondition.SUCCEEDED)[0] is Status.TRUE, "the end stays the end"
 
 
-def test_a_manifest_that_names_the_source_is_told_and_is_no_failure():
-    seen = later(machine=NOTED)
+@pytest.mark.parametrize("machine", [NOTED, OVERRIDDEN], ids=["noted", "by its field manager"])
+def test_a_manifest_that_names_the_source_is_told_and_is_no_failure(machine):
+    seen = later(machine=machine)
     after = status(seen, decide(seen))
     assert told(seen, MigrationCondition.HANDED_OVER) == (Status.TRUE, "ManifestNamesSource")
     assert told(seen, MigrationCondition.READY)[0] is Status.TRUE
@@ -151,6 +153,14 @@ def test_a_manifest_that_names_the_source_is_told_and_is_no_failure():
         if item.reason == "ManifestNamesSource"
     ]
     assert event.warning
+
+
+def test_a_manifest_that_was_noted_speaks_for_itself():
+    """Both kinds of apply in turn: the note is that of the later one, or the API server's own."""
+    declared = dataclasses.replace(OVERRIDDEN, applied={"data": "new"})
+    assert (
+        told(later(machine=declared), MigrationCondition.HANDED_OVER)[1] != "ManifestNamesSource"
+    )
 
 
 def test_a_restart_that_is_due_is_more_urgent_than_a_manifest():
