@@ -8,8 +8,9 @@ from bench.guests import fresh_namespace, words
 from bench.moving import WATCHES_SECONDS, NotMovedError
 from bench.record import Part
 from bench.watching import FAILED, SUCCEEDED, Watch
+from cluster.provider import UnsupportedError
 from guest import manifest as guest_manifest
-from harness import cluster
+from harness import cluster, takeover
 from harness.cluster import Target
 from harness.kube import Kube, wait_for
 from harness.machine import Machine
@@ -56,6 +57,13 @@ def measure() -> Part:
     return Part(records(held, vm.log.boots()), conditions, passed=verdict.passed)
 
 
+def _takeover(target: Target) -> float | None:
+    try:
+        return takeover.seconds(target, NAMESPACE)
+    except UnsupportedError:
+        return None
+
+
 def _move(target: Target, vm: Machine, plain: float, idle: dict[str, float]) -> Held:
     """Move the disk, held after its copy; all that is seen of it by the API and our clock."""
     kube, migration = target.kube, Migration(target.kube, MOVE, NAMESPACE)
@@ -66,17 +74,18 @@ def _move(target: Target, vm: Machine, plain: float, idle: dict[str, float]) -> 
         kube.apply(manifest(MOVE, NAMESPACE, vm.name, destination, hold=True))
         _follow(migration, watch, "Copied")
         time.sleep(HELD_SECONDS)
-        busy = _memory(target)
         overlay = migration.switch()["status"]["node"]["overlay"]["bytes"]
         looked = time.time()
         kube.patch("volumemigrations", MOVE, NAMESPACE, {"spec": {"hold": False}})
         _follow(migration, watch, SUCCEEDED)
         time.sleep(REPORTED_SECONDS)
     merged = migration.switch()["status"]["node"]["merge"]["bytesDone"]
+    busy = {part: memory.peak(target, part, module) for part, module in PROCESSES.items()}
     return Held(
         plain=plain,
         idle=idle,
         busy=busy,
+        takeover=_takeover(target),
         began=began,
         looked=looked,
         overlay=overlay,
