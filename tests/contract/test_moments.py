@@ -12,8 +12,10 @@ from contract.conftest import SIZE, Bench
 from contract.launcher import DOMAIN, finisher
 from contract.test_live_move import KIB, content, reach, until
 from detour_agent import one_pass
+from detour_agent.domain import converging, throttle
+from detour_agent.domain.budget import LEAST_WRITE_RATE as LEAST
 from detour_agent.errors import Unreachable
-from detour_crds.attachment_switch import ObjectRef, Order, Stage, Top
+from detour_crds.attachment_switch import ObjectRef, Order, Pressure, Stage, Top
 
 LARGE = 4 << 20
 SLOW = 64 * KIB
@@ -59,21 +61,48 @@ def domain_of(bench: Bench):
         connection.close()
 
 
+def go_back_slowly(bench: Bench, speed: int) -> None:
+    """The commit gets on with so many bytes per second."""
+    import libvirt
+
+    def slowly() -> None:
+        flags = libvirt.VIR_DOMAIN_BLOCK_COMMIT_ACTIVE
+        flags |= libvirt.VIR_DOMAIN_BLOCK_COMMIT_BANDWIDTH_BYTES
+        with domain_of(bench) as domain:
+            domain.blockCommit("vda", None, None, speed, flags)
+
+    bench.connections[0].commit = slowly
+    bench.agent.order(Order.SOURCE)
+
+
+def test_a_merge_that_does_not_get_on_slows_the_guest_down(bench: Bench, monkeypatch):
+    """Its limits of I/O are as they were once it is over."""
+    import libvirt
+
+    monkeypatch.setattr(converging, "PATIENCE_SECONDS", 0.5)
+    reach(bench, Order.OVERLAY)
+    bench.launcher.write(0x33, 0, LARGE)
+    before = bench.connections[0].tune()
+    go_back_slowly(bench, 1)
+    pressed = lambda node: node.overlay.pressure is Pressure.THROTTLED  # noqa: E731
+    until(bench, pressed, "a guest that is slowed down")
+    least = lambda _: throttle.write_rate(bench.connections[0].tune()) == LEAST  # noqa: E731
+    until(bench, least, "the least that a guest may write")
+    with domain_of(bench) as domain:
+        domain.blockJobSetSpeed("vda", 0, libvirt.VIR_DOMAIN_BLOCK_JOB_SPEED_BANDWIDTH_BYTES)
+    node = reach(bench, Order.SOURCE)
+    assert node.stage is Stage.CANCELLED
+    assert bench.connections[0].tune() == before
+    assert content(bench.source, 0, LARGE) == b"\x33" * LARGE
+
+
 def test_a_commit_is_waited_for(bench: Bench, rows):
     """The guest goes on writing meanwhile, and all of it is in the source."""
     import libvirt
 
     reach(bench, Order.OVERLAY)
     bench.launcher.write(0x33, 0, LARGE)
-
-    def slowly() -> None:
-        flags = libvirt.VIR_DOMAIN_BLOCK_COMMIT_ACTIVE
-        flags |= libvirt.VIR_DOMAIN_BLOCK_COMMIT_BANDWIDTH_BYTES
-        with domain_of(bench) as domain:
-            domain.blockCommit("vda", None, None, SLOW, flags)
-
-    bench.connections[0].commit = slowly
-    bench.agent.order(Order.SOURCE)
+    go_back_slowly(bench, SLOW)
     until(bench, lambda _: "C5" in rows(), "a commit that is under way")
     bench.launcher.write(0x44, LARGE, 4 * KIB)
     assert bench.agent.once().top is Top.OVERLAY
