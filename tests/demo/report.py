@@ -49,7 +49,7 @@ def table(
     rows += [
         ("call that diverts the writes", f"{pauses.get('startMilliseconds', '?')} ms"),
         ("call that pivots", f"{pauses.get('pivotMilliseconds', '?')} ms"),
-        ("bytes copied", f"{status['progress']['bytesDone']:,}"),
+        ("bytes of the disk copied", f"{status['progress']['bytesDone']:,}"),
         ("bytes merged", f"{switch['node'].get('merge', {}).get('bytesDone', 0):,}"),
     ]
     for name, verdict in verdicts.items():

@@ -9,7 +9,7 @@ from harness.kube import wait_for
 
 SIZE = "256Mi"
 SIZE_BYTES = 256 << 20
-WHERE = [(0, None), (1, "sid")]
+WHERE = [(0, None), (0, "sid"), (1, None), (1, "sid")]
 """Node, and the launcher if one can be chosen and not KubeVirt's own choice is meant."""
 BUSY_US = 2000
 """The guest's rest between two operations, a twelfth of other tests'."""
