@@ -169,7 +169,9 @@ def accident(cluster, machines, migrate, on_node) -> Accident:
     machine.create(cluster.source_class, "256Mi")
     machine.wait_until_running()
     machine.wait_for_writes()
-    return Accident(cluster, machine, migrate, on_node)
+    begun = Accident(cluster, machine, migrate, on_node)
+    begun.wait_for_the_copy()
+    return begun
 
 
 @pytest.fixture

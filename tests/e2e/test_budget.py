@@ -4,7 +4,9 @@ import functools
 
 import pytest
 
+from harness.facts import Facts
 from harness.kube import wait_for
+from robustness.faults.storage import FILL, FREE
 
 SIZE = "256Mi"
 
@@ -51,16 +53,22 @@ def wait_for_no_overlay(migration):
 
 @pytest.mark.e2e
 def test_at_its_limit_detour_cancels_and_nothing_is_lost(
-    cluster, kube, machine, migrate, namespace
+    cluster, kube, machines, migrate, namespace
 ):
+    """Slow enough a guest for the warning before it to be seen."""
+    machine = machines()
+    machine.create(cluster.source_class, SIZE, pause_us=10000)
+    machine.wait_until_running()
+    machine.wait_for_writes()
     destination = {"claimTemplate": {"storageClassName": cluster.destination_class}}
-    migration = migrate("m", machine.name, destination, overlay={"limit": "64Mi"}, hold=True)
+    migration = migrate("m", machine.name, destination, overlay={"limit": "128Mi"}, hold=True)
     ended = migration.wait_for_end()
     assert (ended["status"], ended["reason"]) == ("False", "OverlayLimitReached"), (
         migration.story()
     )
     wait_for_no_overlay(migration)
-    assert ("VolumeMigration", "Failed", "Warning") in told(kube, namespace)
+    warned = {("VolumeMigration", reason, "Warning") for reason in ("OverlayNearLimit", "Failed")}
+    assert warned <= told(kube, namespace)
     assert machine.claim() == machine.instance_claim() == machine.source
     machine.wait_for_writes()
     machine.stop()
@@ -85,6 +93,34 @@ def test_a_throttled_guest_is_moved_and_given_free(cluster, kube, machine, migra
     machine.wait_for_writes()
     machine.stop()
     verdict = machine.verify(machine.claim())
+    assert verdict.passed, verdict.text
+
+
+@pytest.mark.e2e
+@pytest.mark.usefixtures("own_driver")
+def test_on_a_full_volume_the_guest_pauses_until_there_is_room(
+    cluster, csi, kube, machine, migrate, namespace, on_node
+):
+    destination = {"claimTemplate": {"storageClassName": cluster.destination_class}}
+    overlay = {"where": "Claim", "storageClassName": csi[0], "nearLimit": "Throttle"}
+    migration = migrate("m", machine.name, destination, overlay=overlay, hold=True)
+    migration.wait_for_condition("Copied")
+    (claim,) = kube.list("persistentvolumeclaims", namespace, "detour.dev/component=overlay")
+    node, facts = machine.instance()["status"]["nodeName"], Facts(kube, machine)
+    volume = claim["spec"]["volumeName"]
+
+    def state():
+        return facts.virsh("domstate", facts.domain).strip()
+
+    assert on_node(node, "sh", "-uc", FILL, "sh", volume).strip() == "full"
+    wait_for("the guest to pause", lambda: state() == "paused", seconds=240, seen=state)
+    on_node(node, "sh", "-uc", FREE, "sh", volume)
+    machine.wait_for_writes()
+    kube.patch("volumemigrations", "m", namespace, {"spec": {"hold": False}})
+    assert migration.wait_for_end()["status"] == "True", migration.story()
+    machine.wait_for_writes()
+    machine.stop()
+    verdict = machine.verify("m")
     assert verdict.passed, verdict.text
 
 

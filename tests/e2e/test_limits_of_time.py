@@ -7,7 +7,7 @@ to a time that the machine may not be fast enough for.
 import pytest
 
 from detour_crds import names
-from harness import agents, install, leftovers, refusing
+from harness import agents, install, leftovers, processes, refusing, slow_copy
 from harness.kube import wait_for
 
 SECONDS = 30
@@ -100,6 +100,18 @@ def wait_for_holder(kube, migration):
     wait_for("the pod that is to hold the destination", made, seen=migration.story)
 
 
+def stop_the_copier(cluster, migration):
+    """Once it has said how far it is: one that is not heard at all is waited for longer."""
+    selector = "detour.dev/component=copier"
+
+    def begun():
+        done = migration.object().get("status", {}).get("progress", {}).get("bytesDone")
+        return cluster.kube.list("pods", migration.namespace, selector) if done else []
+
+    for pod in wait_for("a copy that gets on", begun, every=0.2, seen=migration.story):
+        processes.send(cluster.provider, pod, "STOP", check=False)
+
+
 @pytest.mark.alone
 @pytest.mark.e2e
 def test_each_that_does_not_get_on_is_given_up(
@@ -140,6 +152,18 @@ def test_each_that_does_not_get_on_is_given_up(
         assert_given_up(cluster, guests[name], moves[name], reason)
     assert "L2" not in agents.rows(kube, moves["undiverted"]), "the order that came first counts"
     refusing.take_off(kube, namespace)
+
+    within("copying", "externalCopy")
+    external = migrate("external", guests["undiverted"].name, there, copy={"method": "External"})
+    slow = {"method": "HostAssisted", "bandwidthLimit": slow_copy.limit(guests["unmerged"])}
+    stuck = migrate("stuck", guests["unmerged"].name, there, copy=slow)
+    stop_the_copier(cluster, stuck)
+    for name, move, word in (
+        ("undiverted", external, "ExternalCopyTimedOut"),
+        ("unmerged", stuck, "CopyStuck"),
+    ):
+        assert_given_up(cluster, guests[name], move, "CopyFailed")
+        assert word in move.condition("Succeeded")["message"], move.story()
 
     within("preparing")
     unscheduled = migrate("unscheduled", guests["unhanded"].name, nowhere)

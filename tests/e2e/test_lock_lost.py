@@ -4,7 +4,9 @@ import pytest
 
 from harness import attempts
 from harness.kube import wait_for
+from harness.unlocked import Lock
 
+LET_GO = {"hold": False}
 DRY = "--dry-run=server"
 
 
@@ -59,6 +61,37 @@ def test_one_that_is_being_switched_goes_back_or_on_and_never_in_between(kube, h
     assert claim in (machine.source, migration.name)
     machine.stop()
     verdict = machine.verify(claim)
+    assert verdict.passed, verdict.text
+
+
+@pytest.mark.alone
+@pytest.mark.e2e
+@pytest.mark.parametrize(
+    ("policy", "reason"),
+    [
+        ("detour-lock-live-migrations", "LockNotEffective"),
+        ("detour-lock-claims", "LockIncomplete"),
+    ],
+)
+def test_without_a_part_of_the_lock_it_goes_no_further(kube, held, policy, reason):
+    """Row U2: neither where that part is tried nor where it is looked at."""
+    machine, migration = held()
+    lock = Lock(kube, [policy])
+    lock.take_away()
+    try:
+        story = migration.story
+        wait_for(f"the reason {reason}", lambda: reason in story(), seen=story)
+        kube.patch("volumemigrations", migration.name, migration.namespace, {"spec": LET_GO})
+        asked = lambda: migration.switch()["spec"]["position"] == "Destination"  # noqa: E731
+        wait_for("the destination to be asked for", asked, seen=story)
+        machine.wait_for_writes()
+        assert migration.switch()["status"]["compute"]["order"] == "Overlay", story()
+    finally:
+        lock.put_back()
+    assert migration.wait_for_end()["status"] == "True", migration.story()
+    machine.wait_for_writes()
+    machine.stop()
+    verdict = machine.verify(migration.name)
     assert verdict.passed, verdict.text
 
 

@@ -1,22 +1,32 @@
-"""A move that waits after its copy, on whose node things are changed behind the agent's back."""
+"""A move that is held, on whose node things are changed behind the agent's back."""
 
+import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
 from harness import agents
 from harness.cluster import Target
 from harness.facts import Facts
-from harness.kube import wait_for
+from harness.kube import KubectlError, wait_for
 from harness.machine import KILL_QEMU, LIBVIRT, Machine
 from harness.migration import Migration
 
 STATE = "/var/lib/detour/switches"
+SIGNAL_LAUNCHER = """
+for process in /proc/[0-9]*; do
+    case $(tr '\\0' ' ' <"$process/cmdline" 2>/dev/null) in
+    '/usr/bin/virt-launcher '* | '/usr/bin/python3 -m launcher.process '*)
+        kill -"$1" "${process#/proc/}" ;;
+    esac
+done
+"""
+"""KubeVirt's own, or its stand-in's: not the process that watches over it."""
 
 
 class Accident:
-    """Of a guest that goes on writing to the overlay."""
+    """Of a guest that goes on writing."""
 
     def __init__(
         self,
@@ -32,13 +42,37 @@ class Accident:
         self.target = self.virsh("domblklist").split()[-2]
         destination = {"claimTemplate": {"storageClassName": cluster.destination_class}}
         self.migration = migrate("m", machine.name, destination, hold=True)
+
+    def wait_for_the_copy(self) -> None:
+        """Wait until the move waits as it was told, and the guest has written to the overlay."""
         self.migration.wait_for_condition("Copied")
-        machine.wait_for_writes()
-        self.folder = f"{STATE}/{self.migration.switch()['metadata']['uid']}"
+        self.machine.wait_for_writes()
+
+    @property
+    def folder(self) -> str:
+        """Where the agent keeps what it has of this move."""
+        return f"{STATE}/{self.migration.switch()['metadata']['uid']}"
 
     def agent_held(self) -> AbstractContextManager[None]:
         """Have the agent of the guest's node do nothing meanwhile."""
         return agents.held(self.on_node, self.node)
+
+    @contextlib.contextmanager
+    def kubevirt_held(self) -> Iterator[None]:
+        """Have KubeVirt's launcher do nothing meanwhile: it would have a suspended guest go on."""
+        self.machine.in_launcher("sh", "-c", SIGNAL_LAUNCHER, "sh", "STOP")
+        try:
+            yield
+        finally:
+            with contextlib.suppress(KubectlError):  # it may be gone, with its pod
+                self.machine.in_launcher("sh", "-c", SIGNAL_LAUNCHER, "sh", "CONT")
+
+    def monitor(self, command: str, **arguments: Any) -> Any:
+        """What QEMU itself answered, and libvirt does not look at."""
+        request = json.dumps({"execute": command, "arguments": arguments})
+        answer = json.loads(self.virsh("qemu-monitor-command", request))
+        assert "error" not in answer, answer
+        return answer["return"]
 
     def virsh(self, command: str, *arguments: str) -> str:
         """What virsh said of the guest, to one who has access to its launcher."""
