@@ -11,18 +11,14 @@ import pytest
 
 from harness import agents, halting, leftovers
 from harness.kube import KubectlError, wait_for
-from harness.slow_merge import Merge
+from harness.slow_merge import BUSY_US, caught
 
 pytestmark = pytest.mark.e2e
 
 MIB = 1 << 20
 SIZE = "256Mi"
 DEVICE = 128 * MIB
-TO_MERGE = 48 * MIB
-TRIES = 5
 TOO_LATE = "PastPointOfNoReturn"
-BUSY_US = 4000
-"""The guest's rest between two operations, a sixth of other tests'."""
 THERE = {"L0", "L1", "L2", "L5", "L6", "L7", "L8", "L9"}
 """Rows of docs/states.md, to the merge."""
 ON = {"L14", "L15", "L18", "L19", "L20"}
@@ -111,38 +107,10 @@ def assert_intact(machine, claim, *, block=False):
     assert verdict.passed, verdict.text
 
 
-def copied(busy, migrate, to, name):
-    """A move that waits after its copy, with an overlay that is worth merging."""
-    migration = migrate(name, busy.name, to, hold=True)
-    migration.wait_for_condition("Copied")
-
-    def taken():
-        overlay = migration.object()["status"].get("overlay", {})
-        return overlay.get("bytes", 0) >= TO_MERGE
-
-    wait_for("an overlay that is worth merging", taken, seconds=300, seen=migration.story)
-    return migration
-
-
-def caught(kube, busy, migrate, to):
-    """A move amid its merge; the one whose merge was over too soon is cancelled for another."""
-    for number in range(TRIES):
-        migration, merge = copied(busy, migrate, to, f"m{number}"), Merge(busy)
-        with halting.before(kube, migration, "Destination"):
-            with merge.slowed_down():
-                patch(migration, hold=False)
-            busy.wait_for_writes()
-            if merge.left():
-                return migration
-            patch(migration, cancel=True)
-            assert migration.wait_for_end()["reason"] == "Cancelled", migration.story()
-    raise AssertionError(f"{TRIES} merges were over before they were slowed down")
-
-
-def test_amid_the_merge(cluster, kube, busy, migrate, to):
+def test_amid_the_merge(cluster, busy, migrate, to):
     """Rows C1 to C11 from L12: the mirror is under way, and the destination has a part of it."""
     was = before(cluster, busy)
-    migration = caught(kube, busy, migrate, to)
+    migration = caught(busy, migrate, to)
     patch(migration, cancel=True)
     rows = assert_back(cluster, busy, migration, was, "Cancelled")
     assert rows >= {"L12", "C2"}
