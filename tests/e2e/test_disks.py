@@ -5,6 +5,8 @@ import re
 import pytest
 
 from guest import manifest
+from harness import halting
+from harness.facts import Facts
 
 MIB = 1 << 20
 ODD = 125 * MIB + 3 * 512
@@ -44,7 +46,10 @@ def put_image(kube, namespace, claim, size):
 def test_disks_of_every_bus_cache_and_sector_move_one_by_one(
     cluster, kube, machines, migrate, namespace
 ):
-    """Two are asked for at the same time: one waits for the other. One goes to a larger claim."""
+    """Two are asked for at the same time: one waits for the other.
+
+    One goes to a larger claim, for which KubeVirt grows it once it is there, and not before.
+    """
     machine = machines()
     more = {}
     for volume, (size, disk) in DISKS.items():
@@ -65,14 +70,22 @@ def test_disks_of_every_bus_cache_and_sector_move_one_by_one(
     for word in ("iothread=", "writethrough", 'io="threads"', 'logical_block_size="4096"'):
         assert re.search(word, xml_before), xml_before
 
-    def move(volume, size=None):
+    def move(volume):
         template = {"storageClassName": cluster.destination_class, "name": f"{volume}-there"}
-        template |= {"size": size} if size else {}
-        return migrate(volume, machine.name, {"claimTemplate": template}, volume=volume)
+        template |= {"size": "300Mi"} if volume == "data" else {}
+        to = {"claimTemplate": template}
+        return migrate(volume, machine.name, to, volume=volume, hold=volume == "data")
 
+    facts = Facts(kube, machine)
+    size = facts.capacity()
     for volumes in (("data", "scsi"), ("sata",), ("large",), ("match",)):
-        under_way = [move(volume, "300Mi" if volume == "data" else None) for volume in volumes]
+        under_way = [move(volume) for volume in volumes]
         for migration in under_way:
+            if migration.name == "data":
+                migration.wait_for_condition("Copied")
+                with halting.mirrored(kube, migration):
+                    machine.wait_for_writes()
+                    assert facts.capacity() == size
             assert migration.wait_for_end()["status"] == "True", migration.story()
         for volume in volumes:
             assert machine.claim(volume) == machine.instance_claim(volume) == f"{volume}-there"

@@ -5,7 +5,7 @@ A stopped VM's image file also becomes a device, and a device an image file.
 
 import pytest
 
-from harness import claims, leftovers
+from harness import claims, halting, leftovers
 from harness.facts import Facts
 from harness.kube import wait_for
 from harness.plugging import DeviceRules, plug
@@ -58,7 +58,13 @@ def test_a_device_moves_onto_an_equal_one_and_on_to_a_larger_one(
     more = blocks.whole(size + BEHIND)
     larger_volume = blocks.make_used(node, first, more)
     template = {"storageClassName": first, "size": str(more)}
-    larger = migrate("larger", machine.name, {"claimTemplate": template})
+    larger = migrate("larger", machine.name, {"claimTemplate": template}, hold=True)
+    larger.wait_for_condition("Copied")
+    facts = Facts(kube, machine)
+    before = facts.capacity()
+    with halting.mirrored(kube, larger):
+        machine.wait_for_writes()
+        assert facts.capacity() == before, "KubeVirt grows it, once it is there"
     assert larger.wait_for_end()["status"] == "True", larger.story()
     machine.wait_for_writes()
     machine.stop()

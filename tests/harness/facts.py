@@ -36,6 +36,15 @@ class Facts:
         """The name libvirt knows the guest by."""
         return f"{self.machine.namespace}_{self.machine.name}"
 
+    def capacity(self, target: str = "vda") -> int:
+        """The bytes of a disk that the guest has, by libvirt's name of it."""
+        told = dict(
+            line.split(":", 1)
+            for line in self.virsh("domblkinfo", self.domain, target).splitlines()
+            if ":" in line
+        )
+        return int(told["Capacity"])
+
     def conditions(self) -> set[str]:
         """The conditions of the VM that are True."""
         return _true(self.machine.object())

@@ -56,6 +56,20 @@ def wait_for_state(migration: Migration, order: str, handover: str) -> None:
     wait_for(f"{order} and {handover}", there, seconds=300, every=0.2, seen=migration.story)
 
 
+@contextlib.contextmanager
+def mirrored(kube: Kube, migration: Migration) -> Iterator[None]:
+    """Let a move that waits after its copy go on, up to the switch, which is not ordered.
+
+    The instance names the destination by then.
+    """
+    with before(kube, migration, "Destination"):
+        kube.patch(
+            "volumemigrations", migration.name, migration.namespace, {"spec": {"hold": False}}
+        )
+        wait_for_state(migration, "Mirrored", "Instance")
+        yield
+
+
 def declare(machine: Machine, claim: str) -> None:
     """Point the VM at the claim, as its manifest's owner does with ``handover: WaitForDeclared``.
 
