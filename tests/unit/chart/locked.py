@@ -66,8 +66,13 @@ NAMESPACES = {
     # Not frozen yet, and not frozen any more.
     "locking": {"position": "", "compute": COMPUTE | {"order": ""}},
     "back": {"position": "Frozen", "compute": COMPUTE | {"order": "Source"}},
+    # With a memory dump under way from before the lock, and with one that is being taken off.
+    "dumping": {"position": "Frozen", "compute": COMPUTE},
+    "undumping": {"position": "Frozen", "compute": COMPUTE},
     "elsewhere": None,
 }
+DUMPS = {"dumping": "Associating", "undumping": "Dissociating"}
+"""The phase of the request that the machines of a namespace have."""
 
 
 def install(server: Server) -> None:
@@ -131,6 +136,10 @@ def _populate(server: Server, namespace: str, status: dict | None) -> None:
             server.do("POST", f"{api(namespace, CDI)}/datavolumes", data_volume(claim))
         for path, item in machine(vm, claims[0]).items():
             server.do("POST", f"{api(namespace, KUBEVIRT)}/{path}", item)
+        if namespace in DUMPS:
+            dump = {"claimName": "dump", "phase": DUMPS[namespace]}
+            path = f"{api(namespace, KUBEVIRT)}/virtualmachines/{vm}/status"
+            server.do("PATCH", path, {"status": {"memoryDumpRequest": dump}})
         pods = f"{api(namespace)}/pods"
         made = pod(f"virt-launcher-{vm}", claims[0], "virt-launcher", **{CREATED_BY: f"{vm}-uid"})
         launcher = server.do("POST", pods, made)

@@ -241,6 +241,39 @@ def test_a_refusal_says_who_can_cancel(asked):
         assert told.endswith(f"or cancel it with {how}")
 
 
+def dump(**request):
+    return {"status": {"memoryDumpRequest": {"claimName": "dump", **request}}}
+
+
+REMOVED = dump(phase="Dissociating", remove=True)
+
+
+def of_machine(namespace):
+    return f"{api(namespace, KUBEVIRT)}/virtualmachines/web/status"
+
+
+def test_a_dump_from_before_the_lock_is_ended_and_no_other_begun(asked):
+    """KubeVirt keeps the request of one that has ended, and a new one takes its place."""
+    path = of_machine("dumping")
+    for phase in ("InProgress", "Unmounting", "Failed", "Completed"):
+        told = asked.refusal("PATCH", path, REMOVED, user=KUBEVIRT_API)
+        assert "cannot be dumped" in told, f"before {phase}: {told or 'admitted'}"
+        assert asked.refusal("PATCH", path, dump(phase=phase), user=CONTROLLER) == ""
+        asked.do("PATCH", path, dump(phase=phase))
+        if phase in ("Failed", "Completed"):
+            told = asked.refusal("PATCH", path, dump(phase="Associating"), user=KUBEVIRT_API)
+            assert "cannot be dumped" in told, f"after {phase}: {told or 'admitted'}"
+            assert "AttachmentSwitch move" in told
+        written = {"status": {"printableStatus": "Running"}}
+        assert asked.refusal("PATCH", path, written, user=CONTROLLER) == ""
+
+
+def test_one_whose_removal_began_before_the_lock_is_removed(asked):
+    path = of_machine("undumping")
+    for change in ({"status": {"ready": True}}, {"status": {"memoryDumpRequest": None}}):
+        assert asked.refusal("PATCH", path, change, user=CONTROLLER) == ""
+
+
 COPIES = ("a volume snapshot of the {}", "a clone of the {}", "a clone of the {} by reference")
 
 
