@@ -200,6 +200,11 @@ def _claims(namespace: str, source: str, destination: str) -> dict[str, tuple]:
                 claims,
                 claim_of("c", dataSourceRef=same),
             ),
+            f"a clone of the {what} by reference with its namespace": (
+                "POST",
+                claims,
+                claim_of("c", dataSourceRef={**same, "namespace": namespace}),
+            ),
             f"resize the {what}": ("PATCH", f"{claims}/{claim}", larger),
         }
     return found

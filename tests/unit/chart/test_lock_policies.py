@@ -48,9 +48,13 @@ ONLY_AFTER_RESTART = {
 }
 
 
+CROSSING = "--feature-gates=CrossNamespaceVolumeDataSource=true"
+"""Without it a reference that has a namespace is dropped, and the claim stays empty."""
+
+
 @pytest.fixture(scope="session")
 def asked():
-    with server.running() as running:
+    with server.running("AlwaysAllow", CROSSING) as running:
         install(running)
         yield running
 
@@ -116,6 +120,7 @@ INSTANCE = f"{api('live', KUBEVIRT)}/virtualmachineinstances/web"
 MACHINE = f"{api('live', KUBEVIRT)}/virtualmachines/web"
 CLAIM = f"{api('live')}/persistentvolumeclaims/old"
 PODS = f"{api('live')}/pods"
+SOURCE = {"kind": "PersistentVolumeClaim", "name": "old"}
 ORDINARY = {
     "virt-handler tells of the guest": (
         HANDLER,
@@ -194,6 +199,12 @@ ORDINARY = {
         },
     ),
     "another claim": ("joe", "POST", f"{api('live')}/persistentvolumeclaims", claim_of("third")),
+    "a clone of another namespace's claim of the same name": (
+        "joe",
+        "POST",
+        f"{api('live')}/persistentvolumeclaims",
+        claim_of("c", dataSourceRef={**SOURCE, "namespace": "elsewhere"}),
+    ),
     "the upgrade of KubeVirt": (
         "system:serviceaccount:kubevirt:kubevirt-operator",
         "POST",
@@ -274,7 +285,12 @@ def test_one_whose_removal_began_before_the_lock_is_removed(asked):
         assert asked.refusal("PATCH", path, change, user=CONTROLLER) == ""
 
 
-COPIES = ("a volume snapshot of the {}", "a clone of the {}", "a clone of the {} by reference")
+COPIES = (
+    "a volume snapshot of the {}",
+    "a clone of the {}",
+    "a clone of the {} by reference",
+    "a clone of the {} by reference with its namespace",
+)
 
 
 @pytest.mark.parametrize("what", COPIES)
