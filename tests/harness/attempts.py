@@ -19,7 +19,12 @@ GROUPS = {
     "VirtualMachineBackup": "backup",
 }
 ALPHA = {"VirtualMachineBackup"}
-VOLUMES = "/spec/template/spec/volumes"
+TEMPLATE = "/spec/template/spec"
+VOLUMES = f"{TEMPLATE}/volumes"
+SECOND = 1
+"""The place of a running VM's second volume, which is not moved."""
+DUMPED: Object = {"memoryDumpRequest": {"claimName": "dump", "phase": "Completed"}}
+"""What KubeVirt keeps in the status of a VM whose memory was dumped."""
 
 
 def refusal(attempt: Attempt, *flags: str) -> str:
@@ -85,12 +90,18 @@ class _Tries:
 
 
 def of_machine(kube: Kube, machine: Machine) -> dict[str, Attempt]:
-    """What may be tried with a running VM, its instance and its launcher pod."""
+    """What may be tried with a running VM, its instance and its launcher pod.
+
+    Some is about a second volume, and some asks more if its memory was ``DUMPED`` before.
+    """
     tries = _Tries(kube, machine)
     launcher = machine.launcher()["metadata"]["name"]
     instance = {**machine.instance(), "status": {}}
     instance["metadata"] = {"name": machine.name, "namespace": machine.namespace}
     restart = [{"action": "Stop"}, {"action": "Start"}]
+    instances = "virtualmachineinstances"
+    dump = {"claimName": "dump", "phase": "Associating"}
+    no_dump = {"claimName": "dump", "phase": "Dissociating", "remove": True}
     template = {"spec": {"template": {"spec": {"domain": {}}}}}
     memory, processors = copy.deepcopy(template), copy.deepcopy(template)
     memory["spec"]["template"]["spec"]["domain"] = {"memory": {"guest": "192Mi"}}
@@ -105,12 +116,24 @@ def of_machine(kube: Kube, machine: Machine) -> dict[str, Attempt]:
         ),
         "stop": tries.patch({"spec": {"runStrategy": "Halted"}}),
         "restart": tries.request({"stateChangeRequests": restart}),
+        "a forced stop": tries.patch(
+            {"spec": {"terminationGracePeriodSeconds": 0}}, kind=instances
+        ),
         "volumes plugged by request": tries.request(
             {"volumeRequests": [{"addVolumeOptions": {"name": "extra"}}]}
         ),
+        "volumes unplugged by request": tries.request(
+            {"volumeRequests": [{"removeVolumeOptions": {"name": "second"}}]}
+        ),
+        "a volume unplugged": tries.patch(_unplugged(TEMPLATE, SECOND)),
+        "a volume unplugged from the instance": tries.patch(
+            _unplugged("/spec", SECOND), kind=instances
+        ),
+        "another claim for another volume": tries.patch(_on_extra(SECOND)),
         "memory plugged": tries.patch(memory),
         "processors plugged": tries.patch(processors),
-        "memory dump": tries.request({"memoryDumpRequest": {"claimName": "dump"}}),
+        "memory dump": tries.request({"memoryDumpRequest": dump}),
+        "removal of a memory dump": tries.request({"memoryDumpRequest": no_dump}),
         **_whether_it_runs_or_not(tries, machine),
     }
 
@@ -129,7 +152,6 @@ def _whether_it_runs_or_not(tries: _Tries, machine: Machine) -> dict[str, Attemp
     this = {"apiGroup": "kubevirt.io", "kind": "VirtualMachine", "name": machine.name}
     other = {**this, "name": "extra"}
     further = {"name": "extra", "persistentVolumeClaim": {"claimName": "extra"}}
-    claim = f"{VOLUMES}/0/persistentVolumeClaim/claimName"
     return {
         "deletion of the VM": tries.remove("virtualmachines", machine.name),
         "deletion of the VM without its instance": tries.remove(
@@ -139,9 +161,8 @@ def _whether_it_runs_or_not(tries: _Tries, machine: Machine) -> dict[str, Attemp
         "KubeVirt's own volume migration": tries.patch(
             {"spec": {"updateVolumesStrategy": "Migration"}}
         ),
-        "another claim for the volume": tries.patch(
-            [{"op": "replace", "path": claim, "value": "extra"}]
-        ),
+        "the volume taken out": tries.patch(_unplugged(TEMPLATE, 0)),
+        "another claim for the volume": tries.patch(_on_extra(0)),
         "snapshot": tries.copy("VirtualMachineSnapshot", source=this),
         "restore": tries.copy(
             "VirtualMachineRestore", target=this, virtualMachineSnapshotName="earlier"
@@ -151,6 +172,16 @@ def _whether_it_runs_or_not(tries: _Tries, machine: Machine) -> dict[str, Attemp
         "export": tries.copy("VirtualMachineExport", source=this),
         "backup": tries.copy("VirtualMachineBackup", source=this, mode="Push", pvcName="extra"),
     }
+
+
+def _unplugged(where: str, place: int) -> list[Object]:
+    paths = (f"{where}/volumes/{place}", f"{where}/domain/devices/disks/{place}")
+    return [{"op": "remove", "path": path} for path in paths]
+
+
+def _on_extra(place: int) -> list[Object]:
+    path = f"{VOLUMES}/{place}/persistentVolumeClaim/claimName"
+    return [{"op": "replace", "path": path, "value": "extra"}]
 
 
 def of_claim(kube: Kube, namespace: str, claim: str) -> dict[str, Attempt]:

@@ -6,33 +6,46 @@ next one: the operator asks again, with back-off, and goes on once it is let.
 
 import contextlib
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from functools import partial
 
 from harness import refusing
 from harness.attempts import VOLUMES, refusal
 from harness.facts import Facts
-from harness.kube import Kube, wait_for
+from harness.kube import Kube, Object, wait_for
 from harness.machine import Machine
 from harness.migration import Migration
 
 REFUSED = "halted by a test"
 
 
-@contextlib.contextmanager
-def before(kube: Kube, migration: Migration, order: str) -> Iterator[None]:
+def before(kube: Kube, migration: Migration, order: str) -> AbstractContextManager[None]:
     """Have the order refused in the migration's namespace, whose switch is there already.
 
     Raises:
         TimedOutError: the API server admits it still.
     """
-    name = f"{migration.namespace}-{order}".lower()
     other = f"object.?status.?compute.?order.orValue('') != '{order}'"
+    return _refused(kube, migration, order, other, {"order": order})
+
+
+def before_the_unlock(kube: Kube, migration: Migration) -> AbstractContextManager[None]:
+    """The same of the end of the lock, which is on already."""
+    locked = "object.?status.?compute.?locked.orValue(false) == true"
+    return _refused(kube, migration, "unlock", locked, {"locked": False})
+
+
+@contextlib.contextmanager
+def _refused(
+    kube: Kube, migration: Migration, what: str, admitted: str, compute: Object
+) -> Iterator[None]:
+    name = f"{migration.namespace}-{what}".lower()
     status = "attachmentswitches/status.detour.dev"
-    kube.apply(*refusing.policy(name, migration.namespace, status, other, REFUSED))
+    kube.apply(*refusing.policy(name, migration.namespace, status, admitted, REFUSED))
     try:
         wait_for(
-            f"the order {order} to be refused",
-            lambda: REFUSED in refusal(partial(_give, kube, migration, order)),
+            f"{what} to be refused",
+            lambda: REFUSED in refusal(partial(_write, kube, migration, compute)),
             seconds=60,
         )
         yield
@@ -40,10 +53,10 @@ def before(kube: Kube, migration: Migration, order: str) -> Iterator[None]:
         refusing.take_off(kube, name)
 
 
-def _give(kube: Kube, migration: Migration, order: str) -> None:
+def _write(kube: Kube, migration: Migration, compute: Object) -> None:
     where = ("attachmentswitches", migration.name, migration.namespace)
-    ordered = {"status": {"compute": {"order": order}}}
-    kube.patch(*where, ordered, "--subresource=status", "--dry-run=server")
+    written = {"status": {"compute": compute}}
+    kube.patch(*where, written, "--subresource=status", "--dry-run=server")
 
 
 def wait_for_state(migration: Migration, order: str, handover: str) -> None:
