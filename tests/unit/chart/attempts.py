@@ -1,18 +1,30 @@
 """What others may try with a virtual machine and its claims, as requests to the API server."""
 
-from unit.chart.locked import CDI, CREATED_BY, KUBEVIRT, api, budget, claim_of, machine, pod
+from unit.chart.locked import (
+    CDI,
+    CREATED_BY,
+    KUBEVIRT,
+    api,
+    budget,
+    claim_of,
+    machine,
+    overlay_of,
+    pod,
+)
 
 VOLUMES = "/spec/template/spec/volumes"
+CLAIMS = ("source", "destination", "overlay")
 
 
 def of(namespace: str, vm: str, source: str, destination: str) -> dict[str, tuple]:
     """Every attempt by name: method, path and body."""
+    claims = dict(zip(CLAIMS, (source, destination, overlay_of(vm)), strict=True))
     return {
         **_machine(namespace, vm),
         **_running(namespace, vm),
         **_instance(namespace, vm),
-        **_claims(namespace, source, destination),
-        **_copies(namespace, vm, source, destination),
+        **_claims(namespace, claims),
+        **_copies(namespace, vm, claims),
     }
 
 
@@ -168,11 +180,11 @@ def _instance(namespace: str, vm: str) -> dict[str, tuple]:
     }
 
 
-def _claims(namespace: str, source: str, destination: str) -> dict[str, tuple]:
+def _claims(namespace: str, of_disk: dict[str, str]) -> dict[str, tuple]:
     found: dict[str, tuple] = {}
     larger = {"spec": {"resources": {"requests": {"storage": "2Gi"}}}}
     claims = f"{api(namespace)}/persistentvolumeclaims"
-    for what, claim in (("source", source), ("destination", destination)):
+    for what, claim in of_disk.items():
         same = {"kind": "PersistentVolumeClaim", "name": claim}
         snapshot = {
             "apiVersion": "snapshot.storage.k8s.io/v1",
@@ -210,7 +222,7 @@ def _claims(namespace: str, source: str, destination: str) -> dict[str, tuple]:
     return found
 
 
-def _copies(namespace: str, vm: str, source: str, destination: str) -> dict[str, tuple]:
+def _copies(namespace: str, vm: str, of_disk: dict[str, str]) -> dict[str, tuple]:
     of_vm = {"apiGroup": "kubevirt.io", "kind": "VirtualMachine", "name": vm}
 
     def made(kind: str, group: str, version: str = "v1beta1", **spec: object) -> tuple:
@@ -236,6 +248,6 @@ def _copies(namespace: str, vm: str, source: str, destination: str) -> dict[str,
                 export,
                 source={"apiGroup": "", "kind": "PersistentVolumeClaim", "name": claim},
             )
-            for what, claim in (("source", source), ("destination", destination))
+            for what, claim in of_disk.items()
         },
     }

@@ -28,6 +28,7 @@ COMPUTE = {
     "handover": "Pending",
     "sourceClaim": {"name": "old"},
     "destinationClaim": {"name": "new"},
+    "overlayClaim": {"name": "web-overlay"},
     "instance": {"name": "web"},
     "launcherPod": {"name": "virt-launcher-web"},
     "holderPod": {"name": "hp-volume-detour-1"},
@@ -128,7 +129,7 @@ def api(namespace: str, group: str = "") -> str:
 def _populate(server: Server, namespace: str, status: dict | None) -> None:
     server.do("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
     for vm, claims in (("web", ("old", "new")), ("other", ("other", "spare"))):
-        for claim in claims:
+        for claim in (*claims, overlay_of(vm)):
             path = f"{api(namespace)}/persistentvolumeclaims"
             server.do("POST", path, claim_of(claim, volumeName=f"{namespace}-{claim}"))
             bound = {"phase": "Bound", "capacity": {"storage": "1Gi"}}
@@ -151,6 +152,11 @@ def _populate(server: Server, namespace: str, status: dict | None) -> None:
         path = f"{api(namespace, 'detour.dev/v1alpha1')}/attachmentswitches"
         server.do("POST", path, switch(OWNED if namespace == "stopped" else []))
         server.do("PATCH", f"{path}/move/status", {"status": status})
+
+
+def overlay_of(vm: str) -> str:
+    """The claim of the overlay of a machine's disk."""
+    return f"{vm}-overlay"
 
 
 def switch(owners: list[dict]) -> dict:

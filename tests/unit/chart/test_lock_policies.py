@@ -43,7 +43,7 @@ ONLY_AFTER_RESTART = {
     *(
         f"{what} the {claim}"
         for what in ("delete", "delete the DataVolume of", "resize")
-        for claim in ("source", "destination")
+        for claim in attempts.CLAIMS
     ),
 }
 
@@ -232,6 +232,7 @@ ORDINARY = {
         f"{PODS}/hp-volume-detour-1",
         {"metadata": {"labels": {"a": "b"}}},
     ),
+    "the operator removes the overlay's claim": (OPERATOR, *ALL["delete the overlay"]),
     "the operator removes the budget": (OPERATOR, *ALL["delete the budget"]),
 }
 
@@ -301,7 +302,8 @@ def test_a_driver_has_the_storage_copy_the_frozen_source_and_nothing_else(asked,
 
     for namespace in ("live", "stopped"):
         assert told(namespace, "source") == ""
-        assert "AttachmentSwitch move" in told(namespace, "destination")
+        for claim in ("destination", "overlay"):
+            assert "AttachmentSwitch move" in told(namespace, claim), claim
         assert "AttachmentSwitch move" in told(namespace, "source", user=f"{DRIVER}-2")
     for namespace in ("locking", "back"):
         assert "AttachmentSwitch move" in told(namespace, "source"), namespace
