@@ -33,8 +33,9 @@ def test_what_would_lose_writes_is_denied_and_nothing_else_is(
     start(machine, first)
     machine.wait_for_writes()
     destination = {"claimTemplate": {"storageClassName": second}}
-    migration = migrate("held", machine.name, destination, hold=True)
+    migration = migrate("held", machine.name, destination, hold=True, overlay={"where": "Claim"})
     migration.wait_for_condition("Copied")
+    compute = migration.switch()["status"]["compute"]
     start(other, first)
 
     def of_claims(*claims):
@@ -45,15 +46,14 @@ def test_what_would_lose_writes_is_denied_and_nothing_else_is(
                 found |= attempts.of_claim_by_driver(kube, namespace, claim)
         return found
 
-    def everything():
-        claims = of_claims(machine.source, migration.name)
-        return attempts.of_machine(kube, machine) | claims
+    def everything(*claims):
+        return attempts.of_machine(kube, machine) | of_claims(*claims)
 
-    for what, attempt in everything().items():
+    claims = (machine.source, migration.name)
+    for what, attempt in everything(*claims, compute["overlayClaim"]["name"]).items():
         told = attempts.refusal(attempt)
         assert f"AttachmentSwitch {migration.name} " in told, f"{what}: {told or 'admitted'}"
         assert "spec.cancel" in told, f"{what}: does not say what to do: {told}"
-    compute = migration.switch()["status"]["compute"]
     remove = ["delete", "-n", namespace, "--wait=false"]
     for kind, name in (
         ("pod", compute["holderPod"]["name"]),
@@ -76,7 +76,7 @@ def test_what_would_lose_writes_is_denied_and_nothing_else_is(
     kube.patch("volumemigrations", migration.name, namespace, {"spec": {"hold": False}})
     assert migration.wait_for_end()["status"] == "True", migration.story()
     assert kube.get("poddisruptionbudgets", f"detour-{migration.name}", namespace) is None
-    for what, attempt in everything().items():
+    for what, attempt in everything(*claims).items():
         told = attempts.refusal(attempt, DRY)
         assert "policy" not in told.lower(), f"{what}: {told}"
     machine.wait_for_writes()
