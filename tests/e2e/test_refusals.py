@@ -50,6 +50,11 @@ def test_an_old_launcher_is_refused_and_nothing_is_changed(
     machine.create(cluster.source_class, SIZE, launcher="bookworm")
     machine.wait_until_running()
     xml, vm = cluster.domain_xml(machine), machine.object()
+
+    def claims():
+        return {claim["metadata"]["name"] for claim in kube.list("pvc", namespace)}
+
+    before = claims()
     migration = migrate("m", machine.name, {"claimTemplate": {}})
     accepted = migration.wait_for_condition("Accepted", "False")
     assert accepted["reason"] == "LauncherTooOld"
@@ -58,6 +63,8 @@ def test_an_old_launcher_is_refused_and_nothing_is_changed(
     assert not migration.switch()["status"]["compute"].get("locked")
     assert cluster.domain_xml(machine) == xml
     assert machine.object()["spec"] == vm["spec"]
+    assert claims() - before == {"m"}, "the template's claim, and no other"
+    assert kube.list("pods", namespace, "detour.dev/component") == []
     kube.delete("volumemigrations", "m", namespace)
     machine.wait_for_writes()
 

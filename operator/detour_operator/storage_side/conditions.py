@@ -41,7 +41,10 @@ MESSAGES = {
     Phase.SWITCHING: "the guest is being switched to the destination",
     Phase.CLEANING_UP: "the guest writes to the destination; what helped the move is removed",
     Phase.CANCELLING: "the move is being undone",
-    Phase.REFUSED: "the move is refused and nothing was changed; the reason says why",
+    Phase.REFUSED: (
+        "the move is refused and nothing was changed, but that the claim of"
+        " destination.claimTemplate may be there, empty; the reason says why"
+    ),
     Phase.CANCELLED: "the move was undone: the disk is on its source claim",
     Phase.FAILED: "the move failed and was undone: the disk is on its source claim",
 }
