@@ -176,13 +176,13 @@ def _switch_lost(seen: Observation) -> Decision:
         return left
     if wants_back(seen):
         return going_back.without_switch(seen)
-    message = "the AttachmentSwitch was deleted; the disk is on the source claim"
+    message = going_back.SWITCH_DELETED_MESSAGE
     if named:
         message += (
             f", and VirtualMachine {seen.spec.virtual_machine.name} names {claim}, which nothing"
             f" says it was moved to: have it name {seen.status.source_claim}"
         )
-    return going_back.end(seen, "SwitchDeleted", message)
+    return going_back.end(seen, going_back.SWITCH_DELETED, message)
 
 
 def _with_switch(seen: Observation, switch: SeenSwitch) -> Decision:

@@ -23,6 +23,10 @@ from detour_operator.storage_side.decision import (
 )
 from detour_operator.storage_side.observation import Observation, SeenSwitch
 
+SWITCH_DELETED = "SwitchDeleted"
+SWITCH_DELETED_MESSAGE = "the AttachmentSwitch was deleted; the disk is on the source claim"
+"""Of a switch that is going as of one that is gone: which of the two is seen is chance."""
+
 
 def decide(seen: Observation, switch: SeenSwitch) -> Decision:
     """The next step back, with a switch that is there and has not ended."""
@@ -59,6 +63,8 @@ def after_switch(seen: Observation, switch: SeenSwitch) -> Decision:
         return starting_again.start_again(seen, switch)
     if told is not None and told.reason != CANCELLED and not seen.spec.cancel:
         return end(seen, told.reason, told.message)
+    if switch.meta.deleting and not wants_back(seen):
+        return end(seen, SWITCH_DELETED, SWITCH_DELETED_MESSAGE)
     return end(seen, CANCELLED, _wish(seen))
 
 

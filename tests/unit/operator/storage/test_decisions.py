@@ -241,6 +241,29 @@ def test_row(here, phase, acts):
     assert [type(action).__name__ for action in decision.actions] == acts
 
 
+GONE_BACK = Switch(Position.FROZEN, "source", deleting=True)
+
+
+@pytest.mark.parametrize("switch", [None, GONE_BACK], ids=["gone", "going"])
+@pytest.mark.parametrize(
+    ("spec", "phase", "reason"),
+    [(SPEC, "Failed", "SwitchDeleted"), (CANCEL, "Cancelled", "Cancelled")],
+)
+def test_the_deletion_of_the_switch_has_one_name_whoever_looks_first(switch, spec, phase, reason):
+    """It has ended on the source by the time that it is gone, which may be seen or not."""
+    decision = decide(world(switch=switch, spec=spec).observe())
+    assert (decision.phase, decision.reason) == (phase, reason)
+    assert "on the source claim" in decision.message
+
+
+def test_a_switch_that_was_deleted_leaves_a_machine_that_names_the_wrong_claim():
+    status = dataclasses.replace(STARTED, source_claim=SOURCE)
+    here = world(switch=None, vm=DESTINATION, moved=False, status=status)
+    decision = decide(here.observe())
+    assert decision.reason == "SwitchDeleted"
+    assert f"have it name {SOURCE}" in decision.message
+
+
 def test_what_is_copied_where():
     (job,) = decide(IS_FROZEN.observe()).actions
     assert job == actions.CreateJob(
