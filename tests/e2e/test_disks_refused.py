@@ -28,8 +28,13 @@ OTHERS = {
     "empty": ("VolumeNotOnClaim", "empty"),
     "host": ("VolumeNotOnClaim", "host"),
     "missing": ("VolumeNotFound", "missing"),
+    "lone": ("AccessModeNotSupported", "ReadWriteOncePod"),
+    "many": ("AccessModeWeaker", "live-migrated"),
 }
 """By volume: the reason, and a word of the message."""
+ONLY_WHILE_IT_RUNS = {"other-mode", "cdrom", "plugged"}
+"""What a stopped VM's disk is moved in spite of."""
+MODES = {"single": "ReadWriteOncePod", "lone": "ReadWriteOncePod", "many": "ReadWriteMany"}
 HOST_DISK = {"path": "/var/lib/detour-e2e/disk.img", "type": "DiskOrCreate", "capacity": "1Mi"}
 NOT_CLAIMS = (
     {"name": "container", "containerDisk": {"image": "localhost/detour-guest:dev"}},
@@ -47,13 +52,14 @@ CONTROLLER = (
 def zoo(cluster, kube, machines, namespace):
     """A running VM with a disk of each kind that a VM can be started with."""
     machine = machines()
-    for name in ("shared", "cdrom", "plugged", "device", "single", "importing"):
+    on_claims = ["shared", "cdrom", "plugged", "device", "single", "importing", "lone"]
+    for name in (*on_claims, *(["many"] if cluster.shared_class else [])):
         claim = manifest.claim(
             f"{name}-source" if name in OTHERS else name,
             namespace,
-            cluster.destination_class,
+            cluster.shared_class if name == "many" else cluster.destination_class,
             SIZE,
-            ["ReadWriteOncePod" if name == "single" else "ReadWriteOnce"],
+            [MODES.get(name, "ReadWriteOnce")],
             volume_mode="Block" if name == "device" else "Filesystem",
         )
         if name == "importing":
@@ -63,7 +69,10 @@ def zoo(cluster, kube, machines, namespace):
         "shared": ("shared-source", {"disk": {"bus": "virtio"}, "shareable": True}),
         "cdrom": ("cdrom-source", {"cdrom": {"bus": "sata"}}),
         "plugged": ("plugged-source", {"disk": {"bus": "scsi"}}),
+        "lone": ("lone-source", {"disk": {"bus": "virtio"}}),
     }
+    if cluster.shared_class:
+        more["many"] = ("many-source", {"disk": {"bus": "virtio"}})
     kube.apply(manifest.claim(machine.source, namespace, cluster.source_class, SIZE))
     vm = manifest.virtual_machine(machine.name, namespace, machine.source, more=more)
     volumes = vm["spec"]["template"]["spec"]["volumes"]
@@ -92,26 +101,38 @@ def assert_refused(migration, reason, word):
 def test_each_kind_of_disk_that_cannot_be_moved_has_its_reason(
     cluster, kube, zoo, migrate, namespace
 ):
-    xml, spec = cluster.domain_xml(zoo), zoo.object()["spec"]
-    claims = {claim["metadata"]["name"] for claim in kube.list("pvc", namespace)}
-    asked = [
-        (migrate(name, zoo.name, to), reason, word)
-        for name, (to, reason, word) in FROM_DATA.items()
-    ]
-    template = {"claimTemplate": {"storageClassName": cluster.source_class}}
-    asked += [
-        (migrate(f"of-{volume}", zoo.name, template, volume=volume), reason, word)
-        for volume, (reason, word) in OTHERS.items()
-    ]
-    for migration, reason, word in asked:
-        assert_refused(migration, reason, word)
-    kube.run("delete", "volumemigrations", "--all", "-n", namespace)
-    made = {claim["metadata"]["name"] for claim in kube.list("pvc", namespace)} - claims
-    # The guest's disk is looked at once its destination is there, which is its user's to delete.
-    assert made <= {f"of-{volume}" for volume in OTHERS}
+    """While the VM runs; and once more, but for what is no matter then, while it is stopped."""
+    template = {"storageClassName": cluster.source_class}
+    weaker = {"many": {"accessModes": ["ReadWriteOnce"]}}
+    volumes = OTHERS.keys() - (set() if cluster.shared_class else {"many"})
+
+    def claims():
+        return {claim["metadata"]["name"] for claim in kube.list("pvc", namespace)}
+
+    def assert_each_refused(prefix, left_out):
+        before, spec = claims(), zoo.object()["spec"]
+        asked = [
+            (migrate(f"{prefix}{name}", zoo.name, to), reason, word)
+            for name, (to, reason, word) in FROM_DATA.items()
+            if name not in left_out
+        ]
+        for volume in volumes - left_out:
+            to = {"claimTemplate": template | weaker.get(volume, {})}
+            migration = migrate(f"{prefix}of-{volume}", zoo.name, to, volume=volume)
+            asked.append((migration, *OTHERS[volume]))
+        for migration, reason, word in asked:
+            assert_refused(migration, reason, word)
+        kube.run("delete", "volumemigrations", "--all", "-n", namespace)
+        # The disk itself is looked at once its destination is there, its user's to delete.
+        assert claims() - before <= {f"{prefix}of-{volume}" for volume in OTHERS}
+        assert zoo.object()["spec"] == spec
+
+    xml = cluster.domain_xml(zoo)
+    assert_each_refused("", set())
     assert cluster.domain_xml(zoo) == xml
-    assert zoo.object()["spec"] == spec
     zoo.wait_for_writes(20)
+    zoo.stop()
+    assert_each_refused("stopped-", ONLY_WHILE_IT_RUNS)
 
 
 @pytest.mark.e2e
