@@ -111,11 +111,12 @@ def test_it_waits_for_its_manifest_under_lock_and_then_its_source_is_deleted(
     told = wait_for("the lines to commit", asked, seen=migration.story)
     assert "it is stopped" in told
     assert "claimName: m" in told
+    assert "updateVolumesStrategy" not in told
     assert machine.claim() == machine.source
     start = attempts.of_stopped_machine(kube, machine)["start"]
     assert "AttachmentSwitch m " in attempts.refusal(start)
 
-    halting.declare(machine, "m")
+    halting.declare(machine, "m", strategy=False)
     assert migration.wait_for_end()["status"] == "True", migration.story()
     migration.wait_for_condition("SourceDeleted")
     assert kube.get("pvc", machine.source, namespace) is None

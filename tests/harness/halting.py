@@ -83,14 +83,13 @@ def mirrored(kube: Kube, migration: Migration) -> Iterator[None]:
         yield
 
 
-def declare(machine: Machine, claim: str) -> None:
+def declare(machine: Machine, claim: str, *, strategy: bool = True) -> None:
     """Point the VM at the claim, as its manifest's owner does with ``handover: WaitForDeclared``.
 
-    Its disk ``data`` has to be its first volume.
+    Its disk ``data`` has to be its first volume; ``strategy``: as a VM that runs needs it.
     """
     path = f"{VOLUMES}/0/persistentVolumeClaim/claimName"
-    changes = [
-        {"op": "replace", "path": path, "value": claim},
-        {"op": "add", "path": "/spec/updateVolumesStrategy", "value": "Migration"},
-    ]
+    changes = [{"op": "replace", "path": path, "value": claim}]
+    if strategy:
+        changes.append({"op": "add", "path": "/spec/updateVolumesStrategy", "value": "Migration"})
     Facts(machine.kube, machine).patch("virtualmachines", changes)

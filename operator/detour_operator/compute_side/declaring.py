@@ -36,7 +36,9 @@ def lines(seen: Observation, machine: Machine) -> str:
     where = "the guest writes to the destination"
     if not seen.alive:
         where = "the destination has all that the guest wrote, and it is stopped"
-    strategy = "  updateVolumesStrategy: Migration\n" if permitted else ""
+    # Without an instance there is nothing that KubeVirt could move by itself.
+    needed = permitted and not seen.switch.compute.offline
+    strategy = "  updateVolumesStrategy: Migration\n" if needed else ""
     without = "" if permitted else " without updateVolumesStrategy,"
     template = f"; take the dataVolumeTemplate {machine.claim} out" if machine.has_template else ""
     return (

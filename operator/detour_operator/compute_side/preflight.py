@@ -147,7 +147,7 @@ def _disk(seen: Observation) -> Refusal | None:
         return Refusal("DiskKindNotSupported", message)
     if instance.hotplugged:
         message = f"volume {volume} was hotplugged: KubeVirt would unplug it at the handover"
-        return Refusal("VolumeHotplugged", f"{message}; restart the machine with it as a disk")
+        return Refusal("VolumeHotplugged", f"{message}; stop the machine, and it is moved then")
     return None
 
 

@@ -88,7 +88,7 @@ def install(server: Server) -> None:
     define(server, *crds(), *optional_kinds())
     server.do("POST", "/apis/storage.k8s.io/v1/storageclasses", CLASS)
     for namespace, status in NAMESPACES.items():
-        _populate(server, namespace, status)
+        populate(server, namespace, status)
     told = f"{api('live')}/persistentvolumeclaims/old"
     wait_until(lambda: "is being moved" in server.refusal("DELETE", told), "the lock", 60)
 
@@ -126,7 +126,8 @@ def api(namespace: str, group: str = "") -> str:
     return f"{root}/namespaces/{namespace}"
 
 
-def _populate(server: Server, namespace: str, status: dict | None) -> None:
+def populate(server: Server, namespace: str, status: dict | None, **wished: object) -> None:
+    """Two machines with all that belongs to them; one of them is moved, if it has that status."""
     server.do("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
     for vm, claims in (("web", ("old", "new")), ("other", ("other", "spare"))):
         for claim in (*claims, overlay_of(vm)):
@@ -150,7 +151,7 @@ def _populate(server: Server, namespace: str, status: dict | None) -> None:
         server.do("POST", budgets, budget(f"detour-{'move' if vm == 'web' else 'not'}"))
     if status is not None:
         path = f"{api(namespace, 'detour.dev/v1alpha1')}/attachmentswitches"
-        server.do("POST", path, switch(OWNED if namespace == "stopped" else []))
+        server.do("POST", path, switch(OWNED if namespace == "stopped" else [], **wished))
         server.do("PATCH", f"{path}/move/status", {"status": status})
 
 
@@ -159,11 +160,12 @@ def overlay_of(vm: str) -> str:
     return f"{vm}-overlay"
 
 
-def switch(owners: list[dict]) -> dict:
+def switch(owners: list[dict], **wished: object) -> dict:
     spec = {
         "virtualMachine": {"name": "web"},
         "volume": "data",
         "destination": {"claimName": "new"},
+        **wished,
     }
     return {
         "apiVersion": "detour.dev/v1alpha1",

@@ -10,16 +10,19 @@ from detour_operator.adapters.lock_attempts import Trial, ask_one
 from detour_operator.adapters.lock_policies import LockPolicies
 from unit.chart import attempts, server
 from unit.chart.locked import (
+    COMPUTE,
     CONTROLLER,
     DRIVER,
     HANDLER,
     KUBEVIRT,
     KUBEVIRT_API,
     OPERATOR,
+    STOPPED,
     api,
     claim_of,
     install,
     pod,
+    populate,
 )
 
 pytestmark = pytest.mark.timeout(1800)  # the API server may have to be built first
@@ -391,3 +394,33 @@ def test_the_operator_finds_the_policies_and_sees_when_one_is_unbound(asked):
         asked.do("POST", bindings, binding)
     assert policies.complaint() is None
     wait_until(lambda: told() == "", "the server to hear of the binding", 60)
+
+
+AT_END = {"order": "Destination", "handover": "Waiting", "token": "t"}
+DECLARABLE = {
+    "running": {"compute": COMPUTE | AT_END, "node": {"reached": "Destination", "token": "t"}},
+    "halted": {"compute": STOPPED | AT_END | {"offline": True}},
+}
+STRATEGIES = {"running": {"Migration"}, "halted": {"", "Migration", "Replacement"}}
+"""A machine without an instance has none that KubeVirt could move."""
+
+
+@pytest.mark.parametrize("namespace", DECLARABLE)
+def test_the_manifest_may_name_the_destination_once_it_is_waited_for(asked, namespace):
+    """Nothing else of it, and with the strategy that keeps KubeVirt from a move of its own."""
+    status = {"position": "Frozen", **DECLARABLE[namespace]}
+    populate(asked, namespace, status, handover="WaitForDeclared")
+    path = f"{api(namespace, KUBEVIRT)}/virtualmachines/web"
+    volumes = asked.do("GET", path)["spec"]["template"]["spec"]["volumes"]
+
+    def told(claim, strategy):
+        declared = {"name": "data", "persistentVolumeClaim": {"claimName": claim}}
+        spec = {"template": {"spec": {"volumes": [declared, *volumes[1:]]}}}
+        strategies = {"updateVolumesStrategy": strategy} if strategy else {}
+        return asked.refusal("PATCH", path, {"spec": spec | strategies})
+
+    wait_until(lambda: told("spare", "Migration"), "the lock of the new switch", 60)
+    for strategy in ("", "Migration", "Replacement"):
+        refused = bool(told("new", strategy))
+        assert refused is (strategy not in STRATEGIES[namespace]), told("new", strategy)
+        assert "AttachmentSwitch move" in told("spare", strategy)

@@ -26,8 +26,8 @@ from unit.kubectl_plugin.objects import MIB
 PAGE = (pathlib.Path(__file__).parents[3] / "docs" / "kubectl-detour.md").read_text()
 MOVE = "web-data-to-fast"
 HOTPLUGGED = (
-    "volume data was hotplugged: KubeVirt would unplug it at the handover; restart the machine"
-    " with it as a disk"
+    "volume data was hotplugged: KubeVirt would unplug it at the handover; stop the machine, and"
+    " it is moved then"
 )
 
 

@@ -8,7 +8,7 @@ import yaml
 from detour_crds.attachment_switch import Handover, Order, Position
 from detour_crds.conditions import Status, SwitchCondition, find
 from detour_crds.volume_migration import HandoverMode
-from detour_operator.compute_side import actions, facts, start
+from detour_operator.compute_side import actions, declaring, facts, start
 from detour_operator.compute_side.decisions import decide
 from detour_operator.compute_side.gather import rivals_of
 from detour_operator.compute_side.observation import Nothing
@@ -172,6 +172,15 @@ def test_it_waits_under_lock_and_shows_what_to_commit(found, strategy):
     volumes = [{"name": "data", "persistentVolumeClaim": {"claimName": "new"}}]
     assert lines == {"spec": {**strategy, "template": {"spec": {"volumes": volumes}}}}
     assert told(found, SwitchCondition.SOURCE_RELEASED).status is Status.TRUE
+
+
+def test_a_machine_that_was_stopped_needs_no_strategy():
+    """It would keep volumes from being plugged into the VM after its next start."""
+    found = in_git(compute={**ORDERED, "handover": Handover.WAITING, "offline": True})
+    machine = dataclasses.replace(SEEN.machine, claim="old")
+    lines = declaring.lines(dataclasses.replace(found, machine=machine), machine)
+    assert "updateVolumesStrategy" not in lines
+    assert "claimName: new" in lines
 
 
 def test_a_template_of_the_source_must_go_too():
