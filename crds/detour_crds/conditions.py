@@ -52,6 +52,15 @@ class SwitchCondition(StrEnum):
     HANDED_OVER = "HandedOver"
 
 
+class PlanCondition(StrEnum):
+    """Types of a VolumeMigrationPlan's conditions."""
+
+    READY = "Ready"
+    RECONCILING = "Reconciling"
+    STALLED = "Stalled"
+    SUCCEEDED = "Succeeded"
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
     """One condition; ``reason`` is one stable CamelCase word."""

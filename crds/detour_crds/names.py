@@ -8,6 +8,7 @@ API_VERSION: Final = f"{GROUP}/{VERSION}"
 
 VOLUME_MIGRATIONS: Final = "volumemigrations"
 ATTACHMENT_SWITCHES: Final = "attachmentswitches"
+VOLUME_MIGRATION_PLANS: Final = "volumemigrationplans"
 
 MIGRATION_FINALIZER: Final = f"{GROUP}/migration"
 SWITCH_FINALIZER: Final = f"{GROUP}/switch"
@@ -21,6 +22,11 @@ MIGRATION_LABEL: Final = f"{GROUP}/migration"
 """On copy Jobs and their pods: the name of the VolumeMigration."""
 SWITCH_LABEL: Final = f"{GROUP}/switch"
 """On holder pods: the name of the AttachmentSwitch."""
+
+PLAN_LABEL: Final = f"{GROUP}/plan"
+"""On VolumeMigrations that a plan made: the name of the VolumeMigrationPlan."""
+PRIORITY_ANNOTATION: Final = f"{GROUP}/priority"
+"""On a virtual machine: a whole number; those with a higher one come first in a plan."""
 
 HOLDER_LABEL: Final = f"{GROUP}/holder"
 """On holder pods: their own name, for their budget."""

@@ -59,6 +59,11 @@ def _parse_value(kind: Any, value: Any, name: str) -> Any:
         if not isinstance(value, list):
             raise ValueError(f"{name}: expected a list, found {type(value).__name__}")
         return tuple(_parse_value(typing.get_args(kind)[0], item, name) for item in value)
+    if origin is Mapping:
+        if not isinstance(value, Mapping):
+            raise ValueError(f"{name}: expected an object, found {type(value).__name__}")
+        inner = typing.get_args(kind)[1]
+        return {key: _parse_value(inner, item, f"{name}.{key}") for key, item in value.items()}
     if dataclasses.is_dataclass(kind):
         if not isinstance(value, Mapping):
             raise ValueError(f"{name}: expected an object, found {type(value).__name__}")
@@ -85,6 +90,8 @@ def _serialise_value(value: Any) -> Any:
         return serialise(value)
     if isinstance(value, tuple):
         return [_serialise_value(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: _serialise_value(item) for key, item in value.items()}
     if isinstance(value, enum.Enum):
         return value.value
     return value

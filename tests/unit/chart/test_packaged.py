@@ -54,6 +54,7 @@ def test_it_has_the_kinds_one_by_one(packaged):
     assert {kind["spec"]["names"]["kind"] for kind in kinds} == {
         "AttachmentSwitch",
         "VolumeMigration",
+        "VolumeMigrationPlan",
     }
 
 

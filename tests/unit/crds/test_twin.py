@@ -1,5 +1,6 @@
 """The Python twin says what the hand-written schemas say, field by field."""
 
+import collections.abc
 import dataclasses
 import enum
 import pathlib
@@ -9,7 +10,7 @@ import typing
 import pytest
 import yaml
 
-from detour_crds import attachment_switch, volume_migration
+from detour_crds import attachment_switch, volume_migration, volume_migration_plan
 from detour_crds.serialise import json_name, merge_patch, parse, serialise
 
 CRDS = pathlib.Path(__file__).parents[3] / "crds"
@@ -21,6 +22,10 @@ TWINS = {
     "attachmentswitches": (
         attachment_switch.AttachmentSwitchSpec,
         attachment_switch.AttachmentSwitchStatus,
+    ),
+    "volumemigrationplans": (
+        volume_migration_plan.VolumeMigrationPlanSpec,
+        volume_migration_plan.VolumeMigrationPlanStatus,
     ),
 }
 
@@ -59,7 +64,7 @@ def bare(kind):
 def json_type(kind):
     if typing.get_origin(kind) is tuple:
         return "array"
-    if dataclasses.is_dataclass(kind):
+    if dataclasses.is_dataclass(kind) or typing.get_origin(kind) is collections.abc.Mapping:
         return "object"
     return {bool: "boolean", int: "integer"}.get(kind, "string")
 
@@ -102,7 +107,7 @@ def with_defaults(declared):
     if declared["type"] != "object":
         return declared["default"]
     inner = {
-        name: child["default"]
+        name: with_defaults(child)
         for name, child in declared["properties"].items()
         if "default" in child
     }
@@ -115,10 +120,35 @@ def test_crd_carries_every_description(crd):
         assert node.get("description"), path
         for name, child in node.get("properties", {}).items():
             check(f"{path}.{name}", child)
-        if "items" in node:
-            check(f"{path}[]", node["items"])
+        for inner in ("items", "additionalProperties"):
+            if inner in node:
+                check(f"{path}[]", node[inner])
 
     check(crd, schema(crd))
+
+
+def test_a_plan_s_template_is_the_spec_of_its_migrations():
+    """Each field has one description, one default and one set of values."""
+    template = schema("volumemigrationplans")["properties"]["spec"]["properties"]["template"]
+    spec = schema("volumemigrations")["properties"]["spec"]["properties"]
+    assert template["properties"] == {name: spec[name] for name in template["properties"]}
+    left_out = {"virtualMachine", "volume", "destination", "cancel", "dryRun"}
+    answers = {"trust", "answeredStop"}
+    assert set(spec) - set(template["properties"]) == left_out | answers
+
+
+def test_the_limits_of_a_plan_s_list_of_disks_are_the_schema_s():
+    disks = schema("volumemigrationplans")["properties"]["status"]["properties"]["disks"]
+    assert disks["maxItems"] == volume_migration_plan.MOST_DISKS
+
+
+def test_a_map_survives_the_round_trip():
+    given = {"matchLabels": {"tier": "db"}, "matchExpressions": [{"key": "a", "operator": "In"}]}
+    selector = parse(volume_migration_plan.LabelSelector, given)
+    assert selector.match_labels == {"tier": "db"}
+    assert serialise(selector) == given
+    with pytest.raises(ValueError, match=r"matchLabels\.tier"):
+        parse(volume_migration_plan.LabelSelector, {"matchLabels": {"tier": 1}})
 
 
 def test_spec_survives_the_round_trip():
