@@ -1,4 +1,4 @@
--- Health of detour.dev VolumeMigration and AttachmentSwitch for Argo CD.
+-- Health of detour.dev VolumeMigration, VolumeMigrationPlan and AttachmentSwitch for Argo CD.
 local hs = {status = "Progressing", message = "not visited yet"}
 
 if obj.status == nil or obj.status.conditions == nil then

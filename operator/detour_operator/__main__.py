@@ -1,4 +1,4 @@
-"""The operator's process: reads the settings, waits for the lease, and runs both sides."""
+"""The operator's process: reads the settings, waits for the lease, and runs all reconcilers."""
 
 import logging
 import os
@@ -9,7 +9,7 @@ from types import FrameType
 
 import detour_failpoints
 from detour_metrics import server
-from detour_operator import compute_side, settings, storage_side
+from detour_operator import compute_side, plans, settings, storage_side
 from detour_operator.adapters import client
 from detour_operator.adapters.lease import Leadership
 from detour_operator.handlers import health, lifecycle, logs, triggers, watches
@@ -64,6 +64,7 @@ def _lead(api: client.Api, chosen: settings.Settings) -> None:
             triggers.TURNS: turns,
             triggers.MIGRATION: storage_side.reconciler(api, chosen, turns),
             triggers.SWITCH: compute_side.reconciler(api, chosen),
+            triggers.PLAN: plans.reconciler(api),
             triggers.HOLDERS: compute_side.LeftHolders(api),
         },
     )

@@ -6,7 +6,11 @@ import time
 from collections.abc import Callable
 
 from detour_operator.adapters import client, lease
-from detour_operator.adapters.resources import ATTACHMENT_SWITCHES, VOLUME_MIGRATIONS
+from detour_operator.adapters.resources import (
+    ATTACHMENT_SWITCHES,
+    VOLUME_MIGRATION_PLANS,
+    VOLUME_MIGRATIONS,
+)
 from detour_operator.errors import DetourError, Gone
 
 PAUSE_SECONDS = 2.0
@@ -15,14 +19,14 @@ LOOKS = 60
 
 
 def complaint(api: client.Api, namespace: str, pause: Callable[[float], None] = time.sleep) -> str:
-    """What is wrong; empty if both kinds answer and an operator leads.
+    """What is wrong; empty if all kinds answer and an operator leads.
 
     Args:
         api: the API.
         namespace: where Detour is installed.
         pause: waits so many seconds.
     """
-    for kind in (VOLUME_MIGRATIONS, ATTACHMENT_SWITCHES):
+    for kind in (VOLUME_MIGRATIONS, ATTACHMENT_SWITCHES, VOLUME_MIGRATION_PLANS):
         try:
             api.list(kind, namespace)
         except Gone:
@@ -59,7 +63,7 @@ def main() -> int:
         wrong = complaint(client.connect(), os.environ["DETOUR_NAMESPACE"])
     except DetourError as error:
         wrong = f"It is not known whether Detour works: {error}"
-    sys.stdout.write(f"{wrong or 'Both kinds answer, and an operator leads.'}\n")
+    sys.stdout.write(f"{wrong or 'All kinds answer, and an operator leads.'}\n")
     return 1 if wrong else 0
 
 

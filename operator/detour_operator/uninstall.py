@@ -24,8 +24,9 @@ ENDS = (Position.SOURCE, Position.DESTINATION)
 ADVICE = (
     "Nothing was removed. Wait until these have ended, or cancel them (spec.cancel: true in the"
     " VolumeMigration of that name; without one, spec.position: Source in the AttachmentSwitch),"
-    " and uninstall again. To go on with Detour instead, roll the release back to the revision it"
-    " has: Helm has noted that it is being uninstalled."
+    " and uninstall again. A VolumeMigrationPlan makes others until it is paused or cancelled."
+    " To go on with Detour instead, roll the release back to the revision it has: Helm has noted"
+    " that it is being uninstalled."
 )
 
 STALE = (

@@ -9,8 +9,10 @@ from detour_agent import guarding
 from detour_crds.attachment_switch import AttachmentSwitchStatus, Compute, Order, Stage
 from detour_crds.serialise import json_name
 from detour_crds.volume_migration import VolumeMigrationStatus
+from detour_crds.volume_migration_plan import VolumeMigrationPlanStatus
 from detour_operator.compute_side import actions as compute
 from detour_operator.compute_side.passes import OWNED
+from detour_operator.plans import actions as plans
 from detour_operator.storage_side import actions as storage
 
 if typing.TYPE_CHECKING:
@@ -21,8 +23,8 @@ JOURNAL = "journal.write"
 
 @functools.cache
 def operator() -> tuple[str, ...]:
-    """The operator's effects: each action of each side, and each field of what it records."""
-    actions = {"storage": storage.Action, "compute": compute.Action}
+    """The operator's effects: each action of each part, and each field of what it records."""
+    actions = {"storage": storage.Action, "compute": compute.Action, "plans": plans.Action}
     named = [
         f"{side}.{action.__name__}"
         for side, union in actions.items()
@@ -32,6 +34,7 @@ def operator() -> tuple[str, ...]:
     own = [name for name in _fields(AttachmentSwitchStatus) if name in OWNED]
     mine = [name for name in _fields(Compute) if name != "order"]
     named += [f"storage.record.{field}" for field in _fields(VolumeMigrationStatus)]
+    named += [f"plans.record.{field}" for field in _fields(VolumeMigrationPlanStatus)]
     named.append("compute.DeleteLeftHolder")
     return (*named, *(f"compute.record.{field}" for field in [*own, *mine, *orders]))
 
@@ -152,5 +155,9 @@ ELSEWHERE = {
     "storage.record.external": "where somebody else copies",
     "storage.record.emptyClaimUID": "onto a claim that is there",
     "storage.record.discardedClaimUID": "where a copy by the storage failed",
+    **dict.fromkeys(
+        (name for name in operator() if name.startswith("plans.")),
+        "by a plan: tests/unit/operator/plans/test_crashes.py",
+    ),
 }
 """Effects that no migration of a run has, and where."""

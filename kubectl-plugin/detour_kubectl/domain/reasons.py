@@ -27,6 +27,7 @@ class Section(StrEnum):
     COPIED = "reason-of-copied"
     STALLED = "stalled-a-person-must-act"
     AFTER = "after-a-success"
+    PLANS = "plans"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +96,12 @@ def find(reason: str, kind: MigrationCondition, outcome: Outcome) -> Entry | Non
             if entry.section is section:
                 return entry
     return having[0] if having else None
+
+
+def of_plan(reason: str) -> Entry | None:
+    """The row of a plan's reason."""
+    having = (entry for entry in entries() if entry.section is Section.PLANS)
+    return next((entry for entry in having if entry.reason == reason), None)
 
 
 def _sections(kind: MigrationCondition, outcome: Outcome) -> tuple[Section, ...]:

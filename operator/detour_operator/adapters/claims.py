@@ -63,6 +63,22 @@ def get(api: Api, namespace: str, name: str) -> Json | None:
     return api.get(CLAIMS, namespace, name)
 
 
+def in_namespace(api: Api, namespace: str) -> list[Json]:
+    """All claims of a namespace."""
+    return api.list(CLAIMS, namespace)
+
+
+def is_left_over(raw: Mapping[str, Any]) -> bool:
+    """Whether it was made for a move, and nothing says that a disk was moved to it or from it."""
+    metadata = raw["metadata"]
+    annotations = metadata.get("annotations") or {}
+    moved = names.HOLDS_ANNOTATION in annotations
+    stale = names.SUPERSEDED_LABEL in (metadata.get("labels") or {})
+    deleting = bool(metadata.get("deletionTimestamp"))
+    made = names.DESTINATION_OF_ANNOTATION in annotations
+    return made and not (moved or stale or deleting)
+
+
 def is_being_filled(raw: Mapping[str, Any]) -> bool:
     """Whether CDI has something to write to it, now or as soon as nobody uses it."""
     annotations = raw["metadata"].get("annotations") or {}

@@ -235,6 +235,7 @@ class Api:
         name: str,
         *,
         uid: str = "",
+        resource_version: str = "",
         propagation: str = "Background",
         grace_seconds: int | None = None,
         dry_run: bool = False,
@@ -242,12 +243,14 @@ class Api:
         """Ask for an object's deletion; that it is gone is for a later look to say.
 
         Raises:
-            Conflict: ``uid`` is given and the object of this name is another one.
+            Conflict: ``uid`` or ``resource_version`` is given and the object of this name has
+                another one.
         """
         body: Json = {"kind": "DeleteOptions", "apiVersion": "v1"}
         body["propagationPolicy"] = propagation
-        if uid:
-            body["preconditions"] = {"uid": uid}
+        expected = {"uid": uid, "resourceVersion": resource_version}
+        if any(expected.values()):
+            body["preconditions"] = {name: value for name, value in expected.items() if value}
         if grace_seconds is not None:
             body["gracePeriodSeconds"] = grace_seconds
         if dry_run:

@@ -14,6 +14,15 @@ def get(api: Api, namespace: str, name: str) -> Json | None:
     return api.get(INSTANCES, namespace, name)
 
 
+def nodes(api: Api, namespace: str) -> dict[str, str]:
+    """The node of each instance of a namespace that runs, by the instance's name."""
+    found = {
+        raw["metadata"]["name"]: (raw.get("status") or {}).get("nodeName")
+        for raw in api.list(INSTANCES, namespace)
+    }
+    return {name: node for name, node in found.items() if node}
+
+
 def live_migrations(api: Api, namespace: str, name: str) -> tuple[str, ...]:
     """Names of the instance's live migrations that have not ended."""
     return tuple(

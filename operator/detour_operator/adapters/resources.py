@@ -44,6 +44,9 @@ VOLUME_MIGRATIONS: Final = Resource(
 ATTACHMENT_SWITCHES: Final = Resource(
     group=names.GROUP, version=names.VERSION, plural=names.ATTACHMENT_SWITCHES
 )
+VOLUME_MIGRATION_PLANS: Final = Resource(
+    group=names.GROUP, version=names.VERSION, plural=names.VOLUME_MIGRATION_PLANS
+)
 CLAIMS: Final = Resource(group="", version="v1", plural="persistentvolumeclaims")
 NODES: Final = Resource(group="", version="v1", plural="nodes")
 NAMESPACES: Final = Resource(group="", version="v1", plural="namespaces")

@@ -1,14 +1,23 @@
-"""Reading and writing of our own two kinds of objects: finalizers and status."""
+"""Reading and writing of our own kinds of objects: finalizers and status."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import detour_failpoints
 from detour_operator.adapters.client import Api, Json
-from detour_operator.adapters.resources import ATTACHMENT_SWITCHES, VOLUME_MIGRATIONS, Resource
+from detour_operator.adapters.resources import (
+    ATTACHMENT_SWITCHES,
+    VOLUME_MIGRATION_PLANS,
+    VOLUME_MIGRATIONS,
+    Resource,
+)
 from detour_operator.reconcile.objects import Meta
 
-SIDES: Final = {VOLUME_MIGRATIONS: "storage", ATTACHMENT_SWITCHES: "compute"}
+SIDES: Final = {
+    VOLUME_MIGRATIONS: "storage",
+    ATTACHMENT_SWITCHES: "compute",
+    VOLUME_MIGRATION_PLANS: "plans",
+}
 """Who writes the status of which kind."""
 
 

@@ -40,6 +40,11 @@ def get(api: Api, namespace: str, name: str) -> Json | None:
     return api.get(VIRTUAL_MACHINES, namespace, name)
 
 
+def in_namespace(api: Api, namespace: str) -> list[Json]:
+    """All virtual machines of a namespace."""
+    return api.list(VIRTUAL_MACHINES, namespace)
+
+
 def claims_of(machine: Mapping[str, Any]) -> dict[str, str | None]:
     """The claim of each volume of the VM's template; None for a volume that is on none.
 

@@ -1,4 +1,4 @@
-"""What changed, as keys on the queue. kopf watches our two kinds of objects."""
+"""What changed, as keys on the queue. kopf watches our own kinds of objects."""
 
 from typing import Any
 
@@ -9,18 +9,26 @@ from detour_operator.reconcile.queue import Key, Queue
 
 MIGRATION = "VolumeMigration"
 SWITCH = "AttachmentSwitch"
+PLAN = "VolumeMigrationPlan"
 HOLDERS = "Holders"
 """All of the cluster's, looked at together: nothing tells of a launcher that has ended."""
 
 TURNS = "Turns"
 """Those that wait for their turn, together: what ends is not told to them."""
 
+PLAN_SECONDS = 5.0
+"""So long a plan waits after the first news of its migrations for more: it looks at the whole
+namespace."""
+
 
 def register(registry: kopf.OperatorRegistry, queue: Queue) -> None:
-    """Have every change of a migration or a switch reconciled."""
+    """Have every change of a migration, a switch or a plan reconciled."""
 
     def migration_changed(meta: kopf.Meta, **_: Any) -> None:
         queue.tell(_key(MIGRATION, meta), meta["resourceVersion"])
+        plan = (meta.get("labels") or {}).get(names.PLAN_LABEL)
+        if plan:
+            queue.add(Key(PLAN, meta.namespace or "", plan), PLAN_SECONDS)
 
     def switch_changed(meta: kopf.Meta, **_: Any) -> None:
         queue.tell(_key(SWITCH, meta), meta["resourceVersion"])
@@ -28,9 +36,13 @@ def register(registry: kopf.OperatorRegistry, queue: Queue) -> None:
         # the pass for it finds nothing.
         queue.add(_key(MIGRATION, meta))
 
+    def plan_changed(meta: kopf.Meta, **_: Any) -> None:
+        queue.tell(_key(PLAN, meta), meta["resourceVersion"])
+
     for plural, changed in (
         (names.VOLUME_MIGRATIONS, migration_changed),
         (names.ATTACHMENT_SWITCHES, switch_changed),
+        (names.VOLUME_MIGRATION_PLANS, plan_changed),
     ):
         kopf.on.event(names.GROUP, names.VERSION, plural, registry=registry)(changed)
 

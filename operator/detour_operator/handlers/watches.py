@@ -11,6 +11,7 @@ from detour_operator.adapters.resources import (
     ATTACHMENT_SWITCHES,
     JOBS,
     PODS,
+    VOLUME_MIGRATION_PLANS,
     VOLUME_MIGRATIONS,
     Resource,
 )
@@ -33,14 +34,14 @@ def start(api: Api, queue: Queue) -> None:
 
 
 def wait_for_kinds(api: Api, namespace: str) -> None:
-    """Wait until the API server knows both of our kinds.
+    """Wait until the API server knows all of our kinds.
 
     kopf, told to look for no other kinds, would never notice one that comes later.
     """
     pause = threading.Event()
     while True:
         try:
-            for resource in (VOLUME_MIGRATIONS, ATTACHMENT_SWITCHES):
+            for resource in (VOLUME_MIGRATIONS, ATTACHMENT_SWITCHES, VOLUME_MIGRATION_PLANS):
                 api.list(resource, namespace)
         except DetourError as error:
             log.warning("Waiting for the CustomResourceDefinitions: %s", error)

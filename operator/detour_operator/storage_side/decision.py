@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from detour_crds import ends
 from detour_crds.attachment_switch import Compute, Order
 from detour_crds.conditions import Condition, MigrationCondition, Status, find
 from detour_crds.volume_migration import CopyMethod, Phase
@@ -16,16 +17,16 @@ QUEUED_SECONDS = 300.0
 """Whose turn has come is woken."""
 AT_ONCE = 0.1
 
-CANCELLED = "Cancelled"
+CANCELLED = ends.CANCELLED
 COPY_FAILED = "CopyFailed"
 GUEST_STOPPED = "GuestStopped"
 """The compute side's word for a switch that went back because its guest stopped in the middle."""
 TOO_LATE = "PastPointOfNoReturn"
 MOVED = str(Phase.SUCCEEDED)
 HOLD_TOO_LATE = "HoldTooLate"
-ALREADY_THERE = "AlreadyThere"
+ALREADY_THERE = ends.ALREADY_THERE
 QUEUED = "Queued"
-DRY_RUN_PASSED = "DryRunPassed"
+DRY_RUN_PASSED = ends.DRY_RUN_PASSED
 """Also the word of the switch's ``Accepted``, by which the compute side answers a dry run."""
 
 

@@ -17,7 +17,12 @@ KINDS = {
     "ValidatingAdmissionPolicyBinding": f"{ADMISSION}/validatingadmissionpolicybindings",
 }
 """Of what the chart installs, what is asked about here; the lock has tests of its own."""
-POLICIES = ("detour-node-agent", "detour-requesters", "detour-switch-requesters")
+POLICIES = (
+    "detour-node-agent",
+    "detour-plan-requesters",
+    "detour-requesters",
+    "detour-switch-requesters",
+)
 
 MACHINES = {
     "apiGroups": ["kubevirt.io"],
@@ -35,7 +40,12 @@ ONE_CLAIM = CLAIMS | {"verbs": ["delete"], "resourceNames": ["spare"]}
 
 EDITOR, WITHOUT_MACHINES, WITHOUT_CLAIMS = "editor", "without-machines", "without-claims"
 OF_ONE, SWITCHES_ONLY, MACHINES_AND_SWITCHES = "of-one", "switches-only", "machines-and-switches"
-DRIVER = "driver"
+DRIVER, PLANS_ONLY = "driver", "plans-only"
+PLANS = {
+    "apiGroups": ["detour.dev"],
+    "resources": ["volumemigrationplans"],
+    "verbs": ["create", "update", "patch"],
+}
 ACCOUNTS: dict[str, tuple[Sequence[str], Sequence[dict]]] = {
     EDITOR: (("detour-edit",), (MACHINES, CLAIMS)),
     WITHOUT_MACHINES: (("detour-edit",), (CLAIMS,)),
@@ -44,6 +54,7 @@ ACCOUNTS: dict[str, tuple[Sequence[str], Sequence[dict]]] = {
     SWITCHES_ONLY: (("detour-admin",), (CLAIMS,)),
     MACHINES_AND_SWITCHES: (("detour-admin",), (MACHINES,)),
     DRIVER: (("detour-switch-driver",), ()),
+    PLANS_ONLY: ((), (MACHINES, CLAIMS, PLANS)),
 }
 """Each in the namespace ``vms``: the chart's roles it has there, and further rules."""
 
@@ -52,7 +63,7 @@ def install(server: Server) -> None:
     """Detour's kinds, roles and policies, and the accounts."""
     for definition in of_kind("CustomResourceDefinition").values():
         server.do("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition)
-    for name in ("volumemigrations", "attachmentswitches"):
+    for name in ("volumemigrations", "attachmentswitches", "volumemigrationplans"):
         path = f"{DETOUR}/{name}"
         wait_until(lambda path=path: server.ask("GET", path)[0] == 200, path, 60)
     for namespace in ("vms", "others", NAMESPACE):
@@ -90,11 +101,12 @@ def _until_in_force(server: Server) -> None:
     last = [
         (f"{DETOUR}/namespaces/vms/volumemigrations", migration(), WITHOUT_MACHINES),
         (f"{DETOUR}/namespaces/vms/attachmentswitches", switch(), SWITCHES_ONLY),
+        (f"{DETOUR}/namespaces/vms/volumemigrationplans", plan(), WITHOUT_MACHINES),
     ]
     for path, body, user in last:
         wait_until(
             lambda path=path, body=body, user=user: (
-                "spec.virtualMachine" in server.refusal("POST", path, body, user=user)
+                "you may not move" in server.refusal("POST", path, body, user=user)
             ),
             path,
             60,
@@ -102,6 +114,7 @@ def _until_in_force(server: Server) -> None:
     wait_until(
         lambda: (
             server.refusal("POST", last[0][0], migration(), user=EDITOR) == ""
+            and server.refusal("POST", last[2][0], plan(), user=EDITOR) == ""
             and server.refusal("POST", last[1][0], switch(), user=DRIVER) == ""
         ),
         "the roles",
@@ -131,6 +144,16 @@ def switch(machine: str = "web", name: str = "move", **spec: object) -> dict:
         "kind": "AttachmentSwitch",
         "metadata": {"name": name},
         "spec": {"virtualMachine": {"name": machine}, "volume": "data", **spec},
+    }
+
+
+def plan(name: str = "all", **spec: object) -> dict:
+    """A VolumeMigrationPlan of every disk that is on the class ``slow``."""
+    return {
+        "apiVersion": "detour.dev/v1alpha1",
+        "kind": "VolumeMigrationPlan",
+        "metadata": {"name": name},
+        "spec": {"storageClasses": [{"from": "slow", "to": "fast"}], **spec},
     }
 
 

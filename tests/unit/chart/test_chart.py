@@ -31,6 +31,7 @@ POLICIES = {
     "detour-lock-switches",
     "detour-superseded",
     "detour-node-agent",
+    "detour-plan-requesters",
     "detour-requesters",
     "detour-switch-requesters",
 }

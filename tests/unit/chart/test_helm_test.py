@@ -59,7 +59,7 @@ def test_it_says_what_is_missing_and_then_that_detour_works(asked, api):
     assert told.startswith("The kind volumemigrations.detour.dev is not installed")
     for definition in of_kind("CustomResourceDefinition").values():
         asked.do("POST", KINDS, definition)
-    for plural in ("volumemigrations", "attachmentswitches"):
+    for plural in ("volumemigrations", "attachmentswitches", "volumemigrationplans"):
         path = f"{DETOUR}/{plural}"
         wait_until(lambda path=path: asked.ask("GET", path)[0] == 200, path, 60)
     assert installed.complaint(api, NAMESPACE, renewed) == ""

@@ -131,7 +131,7 @@ def test_an_older_release_is_upgraded_as_the_page_says_and_its_kinds_stay(asked,
     assert "conflict with" in without_force.stderr, "it was Helm that wrote the field"
     applied = shell(kinds)
     assert applied.returncode == 0, applied.stderr
-    for name in ("volumemigrations", "attachmentswitches"):
+    for name in ("volumemigrations", "attachmentswitches", "volumemigrationplans"):
         assert f"{name}.detour.dev serverside-applied" in applied.stdout
     assert "ioPriority" in copying(asked.do("GET", MIGRATIONS))
 

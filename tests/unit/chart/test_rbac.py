@@ -26,20 +26,24 @@ KNOWN = {**vars(resources), **vars(api_servers), **vars(virtual_machine_handover
 
 SWITCHES = ("detour.dev", "attachmentswitches")
 MIGRATIONS = ("detour.dev", "volumemigrations")
+PLANS = ("detour.dev", "volumemigrationplans")
 # Calls whose kind of object is a variable, by the function they are in.
 VARIABLE = {
     "adapters/stored.py:_set_finalizers": {(*SWITCHES, "patch"), (*MIGRATIONS, "patch")},
     "adapters/stored.py:patch_status": {
         ("detour.dev", "attachmentswitches/status", "patch"),
         ("detour.dev", "volumemigrations/status", "patch"),
+        ("detour.dev", "volumemigrationplans/status", "patch"),
     },
     "adapters/lock_attempts.py:_try": {
         ("kubevirt.io", "virtualmachineinstancemigrations", "create"),
         ("kubevirt.io", "virtualmachineinstances", "create"),
     },
-    "installed.py:complaint": {(*SWITCHES, "list"), (*MIGRATIONS, "list")},
+    "installed.py:complaint": {(*kind, "list") for kind in (SWITCHES, MIGRATIONS, PLANS)},
     "handlers/watches.py:_run": {("", "pods", "watch"), ("batch", "jobs", "watch")},
-    "handlers/watches.py:wait_for_kinds": {(*SWITCHES, "list"), (*MIGRATIONS, "list")},
+    "handlers/watches.py:wait_for_kinds": {
+        (*kind, "list") for kind in (SWITCHES, MIGRATIONS, PLANS)
+    },
     "compute_side/gather.py:_get": {
         ("kubevirt.io", "virtualmachines", "get"),
         ("", "persistentvolumeclaims", "get"),
@@ -47,7 +51,7 @@ VARIABLE = {
 }
 # kopf watches Detour's own objects; the client's leader election keeps the lease.
 BY_LIBRARIES = {
-    *((*kind, verb) for kind in (SWITCHES, MIGRATIONS) for verb in ("list", "watch")),
+    *((*kind, verb) for kind in (SWITCHES, MIGRATIONS, PLANS) for verb in ("list", "watch")),
     *(("coordination.k8s.io", "leases", verb) for verb in ("get", "create", "update")),
 }
 # Kubernetes lets every account ask this about itself (system:basic-user).

@@ -33,12 +33,12 @@ PROGRESS = {
     "Preparing",
     *("CleaningUp", "ClosingFence", "HandingOver", "OpeningFence"),
     *("NotChecked", "NotFrozen", "NotLocked", "NotPermitted", "NotProven", "NotReleased"),
-    *("NotReported", "NotRequested", "NotStalled", "NotYetKnown"),
+    *("NotBegun", "NotReported", "NotRequested", "NotStalled", "NotYetKnown"),
     *("InstanceHandedOver", "InstanceHandoverFinished", "MachineHandedOver", "SourceReleased"),
 }
 """Told while nothing is wrong."""
 OTHER_WORDS = {
-    *("AttachmentSwitch", "VolumeMigration"),
+    *("AttachmentSwitch", "VolumeMigration", "VolumeMigrationPlan"),
     *("DataVolume", "DeleteOptions", "PersistentVolumeClaim", "PodDisruptionBudget"),
     *("SelfSubjectAccessReview", "VirtualMachineInstance", "VirtualMachineInstanceMigration"),
     *("DoesNotExist", "FailJob", "IfNotPresent", "RerunOnFailure"),

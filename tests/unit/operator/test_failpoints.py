@@ -9,8 +9,13 @@ import pytest
 
 import detour_failpoints
 from detour_operator.adapters import stored
-from detour_operator.adapters.resources import ATTACHMENT_SWITCHES, VOLUME_MIGRATIONS
+from detour_operator.adapters.resources import (
+    ATTACHMENT_SWITCHES,
+    VOLUME_MIGRATION_PLANS,
+    VOLUME_MIGRATIONS,
+)
 from detour_operator.compute_side import apply as compute_apply
+from detour_operator.plans import apply as plans_apply
 from detour_operator.storage_side import apply as storage_apply
 from robustness import points
 
@@ -20,9 +25,10 @@ WITH_POINTS = {
     "storage_side/apply.py",
     "compute_side/apply.py",
     "compute_side/left_holders.py",
+    "plans/apply.py",
 }
 # They record what was decided: the points are in the function itself.
-RECORDS = {"stored.patch_status", "migrations.publish"}
+RECORDS = {"stored.patch_status", "migrations.publish", "plans.publish"}
 WITHOUT = {
     "events.Events": "tells people, and nothing follows from it",
     "virtual_machine_handover.acting": "a question",
@@ -74,6 +80,16 @@ def test_each_action_of_the_compute_side_has_its_points(passed, monkeypatch, act
     assert name in points.operator()
 
 
+@pytest.mark.parametrize("action", instances(plans_apply.Action), ids=name_of)
+def test_each_action_of_a_plan_has_its_points(passed, monkeypatch, action):
+    object.__setattr__(action, "name", "move")
+    monkeypatch.setattr(plans_apply, "_apply", lambda *_given: passed.append("it"))
+    plans_apply.apply(Fake(), Fake(), action)
+    name = f"plans.{type(action).__name__}"
+    assert passed == [f"{name}.before", "it", f"{name}.after"]
+    assert name in points.operator()
+
+
 @pytest.mark.parametrize(
     ("resource", "changes", "names"),
     [
@@ -83,12 +99,13 @@ def test_each_action_of_the_compute_side_has_its_points(passed, monkeypatch, act
             ["position", "locked", "order.Overlay"],
         ),
         (VOLUME_MIGRATIONS, {"phase": "Copying", "copied": None}, ["phase", "copied"]),
+        (VOLUME_MIGRATION_PLANS, {"phase": "Moving", "disks": []}, ["phase", "disks"]),
     ],
 )
 def test_each_field_that_is_recorded_has_its_points(passed, resource, changes, names):
     meta = Fake()
     stored.patch_status(Fake(), resource, meta, {"status": changes})
-    side = "compute" if resource is ATTACHMENT_SWITCHES else "storage"
+    side = stored.SIDES[resource]
     known = points.operator()
     effects = [f"{side}.record.{name}" for name in names]
     assert set(effects) <= set(known)

@@ -7,6 +7,7 @@ from detour_agent.domain.step import Action
 from detour_agent.steps.carry_out import PASSIVE
 from detour_crds.attachment_switch import Order
 from detour_operator.compute_side import actions as compute
+from detour_operator.plans import actions as plans
 from detour_operator.storage_side import actions as storage
 from robustness import points, systematic
 from robustness.plan import Kind, Move
@@ -16,7 +17,11 @@ EFFECTS = [*points.operator(), *points.agent()]
 
 def test_each_effect_is_listed_once():
     assert len(EFFECTS) == len(set(EFFECTS))
-    for side, union in (("storage", storage.Action), ("compute", compute.Action)):
+    for side, union in (
+        ("storage", storage.Action),
+        ("compute", compute.Action),
+        ("plans", plans.Action),
+    ):
         names = {f"{side}.{action.__name__}" for action in typing.get_args(union)}
         assert names <= set(EFFECTS)
     assert {f"compute.record.order.{order}" for order in Order if order} <= set(EFFECTS)

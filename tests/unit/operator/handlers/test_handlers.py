@@ -36,13 +36,14 @@ class Keys(Queue):
         super().tell(key, version)
 
 
-def test_kopf_watches_both_kinds_and_leaves_no_mark_on_them():
+def test_kopf_watches_our_kinds_and_leaves_no_mark_on_them():
     registry = kopf.OperatorRegistry()
     triggers.register(registry, Queue())
     handlers = registry._watching.get_all_handlers()
     assert {handler.selector.any_name for handler in handlers} == {
         names.VOLUME_MIGRATIONS,
         names.ATTACHMENT_SWITCHES,
+        names.VOLUME_MIGRATION_PLANS,
     }
     assert not registry._changing.get_all_handlers()
     assert not registry._spawning.get_all_handlers()
@@ -59,6 +60,7 @@ def test_kopf_watches_both_kinds_and_leaves_no_mark_on_them():
             names.ATTACHMENT_SWITCHES,
             [(Key(triggers.SWITCH, "ns", "a"), "7"), Key(triggers.MIGRATION, "ns", "a")],
         ),
+        (names.VOLUME_MIGRATION_PLANS, [(Key(triggers.PLAN, "ns", "a"), "7")]),
     ],
 )
 def test_a_change_names_its_object_and_decides_nothing(plural, named):
@@ -70,6 +72,25 @@ def test_a_change_names_its_object_and_decides_nothing(plural, named):
     body = kopf.Body({"metadata": {"name": "a", "namespace": "ns", "resourceVersion": "7"}})
     handler.fn(meta=body.meta, body=body, anything=1)
     assert queue.added == named
+
+
+def test_a_plan_hears_of_its_migrations_after_a_while():
+    registry, queue = kopf.OperatorRegistry(), Keys()
+    triggers.register(registry, queue)
+    (handler,) = [
+        one
+        for one in registry._watching.get_all_handlers()
+        if one.selector.any_name == names.VOLUME_MIGRATIONS
+    ]
+    metadata = {"name": "a", "namespace": "ns", "labels": {names.PLAN_LABEL: "all"}}
+    body = kopf.Body({"metadata": metadata | {"resourceVersion": "7"}})
+    handler.fn(meta=body.meta, body=body)
+    assert queue.added == [
+        (Key(triggers.MIGRATION, "ns", "a"), "7"),
+        Key(triggers.PLAN, "ns", "all"),
+    ]
+    assert queue.take() == Key(triggers.MIGRATION, "ns", "a")
+    assert queue._schedule.next_at() is not None
 
 
 @pytest.mark.parametrize(
@@ -96,7 +117,8 @@ def test_a_watch_asks_for_our_own_pods_only():
 
 
 def test_the_operator_waits_for_its_kinds():
-    answers = [status(404, "NotFound"), (200, {}), status(404, "NotFound"), (200, {}), (200, {})]
+    missing, there = status(404, "NotFound"), (200, {})
+    answers = [missing, there, missing, there, there, missing, there, there, there]
     with serving(lambda _: answers.pop(0)) as server:
         watches.wait_for_kinds(server.api(), "ns")
     assert not answers
