@@ -32,6 +32,12 @@ SWITCHES: Final = Kind(
     version=names.VERSION,
     plural=names.ATTACHMENT_SWITCHES,
 )
+PLANS: Final = Kind(
+    name="VolumeMigrationPlan",
+    group=names.GROUP,
+    version=names.VERSION,
+    plural=names.VOLUME_MIGRATION_PLANS,
+)
 MACHINES: Final = Kind(name="VirtualMachine", group="kubevirt.io", plural="virtualmachines")
 INSTANCES: Final = Kind(
     name="VirtualMachineInstance", group="kubevirt.io", plural="virtualmachineinstances"

@@ -12,7 +12,7 @@ from typing_extensions import override
 from detour_kubectl.commands.app import App, Session
 from detour_kubectl.errors import PluginError
 from detour_kubectl.looking import machines
-from detour_kubectl.port import CLAIMS, CLASSES, MIGRATIONS, Cluster, Kind
+from detour_kubectl.port import CLAIMS, CLASSES, MIGRATIONS, NODES, PLANS, Cluster, Kind
 from detour_kubectl.view.terminal import Terminal
 
 Command = Callable[..., None]
@@ -131,6 +131,8 @@ def _names(cluster: Cluster, kind: Kind, namespace: str | None) -> list[str]:
 
 
 offer_migrations = offering(lambda cluster, where, _: _names(cluster, MIGRATIONS, where))
+offer_plans = offering(lambda cluster, where, _: _names(cluster, PLANS, where))
+offer_nodes = offering(lambda cluster, _where, _: _names(cluster, NODES, None))
 offer_machines = offering(lambda cluster, where, _: machines.names(cluster, where))
 offer_claims = offering(lambda cluster, where, _: _names(cluster, CLAIMS, where))
 offer_classes = offering(lambda cluster, _where, _: _names(cluster, CLASSES, None))
@@ -145,3 +147,4 @@ def _volumes(cluster: Cluster, namespace: str, ctx: click.Context) -> list[str]:
 offer_volumes = offering(_volumes)
 
 migration = click.argument("name", metavar="MIGRATION", shell_complete=offer_migrations)
+plan = click.argument("name", metavar="PLAN", shell_complete=offer_plans)

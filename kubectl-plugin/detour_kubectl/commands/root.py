@@ -2,7 +2,7 @@
 
 import click
 
-from detour_kubectl.commands import answering, changing, checking, completing, move, showing
+from detour_kubectl.commands import answering, changing, checking, completing, move, plans, showing
 from detour_kubectl.commands.app import Commands
 
 
@@ -17,6 +17,7 @@ def root() -> None:
 
 for command in (
     move.move,
+    plans.plan,
     showing.listing,
     showing.status,
     showing.explain,

@@ -92,7 +92,8 @@ def _definitions(cluster: Cluster) -> Finding:
     found = _seen(lambda: cluster.kinds(names.GROUP, names.VERSION))
     if isinstance(found, Unseen):
         return health.unseen("CRDs", found)
-    return health.definitions(found, (names.VOLUME_MIGRATIONS, names.ATTACHMENT_SWITCHES))
+    wanted = (names.VOLUME_MIGRATIONS, names.ATTACHMENT_SWITCHES, names.VOLUME_MIGRATION_PLANS)
+    return health.definitions(found, wanted)
 
 
 def _operator(cluster: Cluster, where: str) -> Finding:

@@ -16,7 +16,7 @@ class Memory:
         self.logs = {}
         self.forbidden = set()
         self.denied = set()
-        self.served = frozenset({"volumemigrations", "attachmentswitches"})
+        self.served = frozenset({"volumemigrations", "attachmentswitches", "volumemigrationplans"})
         self.kubernetes = "v1.36.0"
         self.failures = []
         self.asked = []

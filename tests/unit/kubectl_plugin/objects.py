@@ -170,6 +170,48 @@ def holding(name="move"):
     return migration(name, "Holding", spec={"hold": True}, conditions=told)
 
 
+def plan(name="retire-slow", phase="Moving", reason="", message="", *, disks=(), **more):
+    """A VolumeMigrationPlan; disks as ``VM/VOLUME STATE Reason: message``."""
+    ended = {"Succeeded": "True", "Failed": "False", "Cancelled": "False"}.get(phase)
+    stalled = phase in ("Stopped", "Failed", "Cancelled")
+    told = (reason or phase, message)
+    status = {
+        "phase": phase,
+        "conditions": [
+            _condition("Ready", ended or "False", *told),
+            _condition("Stalled", "True" if stalled else "False", *told),
+        ],
+        "disks": [_disk(text) for text in disks],
+        **more,
+    }
+    if ended:
+        status["completionTime"] = "2026-01-01T11:00:00Z"
+    return {
+        "apiVersion": "detour.dev/v1alpha1",
+        "kind": "VolumeMigrationPlan",
+        "metadata": {"name": name, "namespace": "vms", "uid": f"uid-of-{name}"},
+        "spec": {"storageClasses": [{"from": "slow", "to": "fast"}]},
+        "status": status,
+    }
+
+
+def _disk(text):
+    where, state, *words = text.split(" ", 2)
+    machine_name, volume = where.split("/")
+    reason, _, message = (words or [""])[0].partition(": ")
+    asked = {} if state in ("Waiting", "Skipped") else {"migration": f"all-{machine_name}-x"}
+    return {
+        "virtualMachine": machine_name,
+        "volume": volume,
+        "state": state,
+        "reason": reason,
+        "message": message,
+        "destinationStorageClass": "fast",
+        "bytes": 10 << 30,
+        **asked,
+    }
+
+
 def machine(name="web", *claims, others=("cloudinit",), namespace="vms"):
     volumes = [
         {"name": claim, "persistentVolumeClaim": {"claimName": f"{name}-{claim}"}}

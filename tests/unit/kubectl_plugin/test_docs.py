@@ -16,6 +16,7 @@ from detour_kubectl.port import (
     INSTANCES,
     MACHINES,
     MIGRATIONS,
+    PLANS,
     PODS,
     SWITCHES,
 )
@@ -124,8 +125,32 @@ class World:
         self.cluster.add(MACHINES, objects.machine("web", "root", "data"))
         self.answer(data=("VolumeHotplugged", HOTPLUGGED))
 
+    def planned(self):
+        counts = {
+            "total": 40, "waiting": 13, "moving": 1, "succeeded": 24, "failed": 1, "refused": 1,
+            "skipped": 0,
+        }  # fmt: skip
+        item = objects.plan(
+            message="1 disks are being moved, 13 were not begun yet, 1 are refused",
+            disks=(
+                "db/data Failed CopyFailed: the destination is full",
+                "old/data Refused LauncherTooOld: its libvirt is 9.0",
+                "web/data Moving Copying",
+                "web/root Waiting NotBegun",
+            ),
+            counts=counts,
+            bytes={"total": 400 << 30, "done": 250 << 30},
+            etaSeconds=7500,
+        )
+        self.cluster.add(PLANS, item)
 
+
+CREATE = (
+    "plan create retire-slow --map slow=fast -l tier=db --window '0 22 * * *' 6h Europe/Vienna"
+)
 PREPARED = {
+    CREATE: lambda world: None,
+    "plan status retire-slow": World.planned,
     "status web-to-slow": lambda world: None,
     "move web --volume data --to-class fast --dry-run": World.answer,
     "move old --volume data --to-class fast --dry-run": lambda world: world.answer(
@@ -155,6 +180,7 @@ def test_each_command_has_an_example_but_completion():
     of = {command.split()[0] for command in EXAMPLES}
     assert of == {
         "move",
+        "plan",
         "list",
         "status",
         "explain",

@@ -40,6 +40,9 @@ def test_what_all_commands_ask_of_the_api(cluster, clock, run):
         "continue move",
         "trust move Source --yes",
         "cancel move",
+        "plan create all --map slow=fast",
+        "plan status all",
+        "plan pause all",
         "doctor --all",
         "version",
     ):
