@@ -62,8 +62,8 @@ def current() -> Target:
 
 def remove_namespace(kube: Kube, name: str) -> None:
     """End the moves and VMs of a namespace, then remove it."""
-    # The moves first: until they have ended their VMs are locked.
-    moves = ("volumemigrations", "attachmentswitches")
+    # The moves first: until they have ended their VMs are locked. A plan would make others.
+    moves = ("volumemigrationplans", "volumemigrations", "attachmentswitches")
     for kind in (*moves, "virtualmachines", "virtualmachineinstances"):
         kube.run("delete", kind, "--all", "-n", name, "--wait=false")
         wait_for(f"the {kind} of {name} to end", partial(_none, kube, kind, name), seconds=240)

@@ -21,6 +21,7 @@ GROUPS = {
     "pods": "api/v1",
     "jobs": "apis/batch/v1",
     "attachmentswitches": "apis/detour.dev/v1alpha1",
+    "volumemigrationplans": "apis/detour.dev/v1alpha1",
     "volumemigrations": "apis/detour.dev/v1alpha1",
     "virtualmachineinstancemigrations": "apis/kubevirt.io/v1",
     "virtualmachineinstances": "apis/kubevirt.io/v1",
