@@ -57,11 +57,11 @@ def test_at_its_limit_detour_cancels_and_nothing_is_lost(
 ):
     """Slow enough a guest for the warning before it to be seen."""
     machine = machines()
-    machine.create(cluster.source_class, SIZE, pause_us=10000)
+    machine.create(cluster.source_class, SIZE, pause_us=5000)
     machine.wait_until_running()
     machine.wait_for_writes()
     destination = {"claimTemplate": {"storageClassName": cluster.destination_class}}
-    migration = migrate("m", machine.name, destination, overlay={"limit": "128Mi"}, hold=True)
+    migration = migrate("m", machine.name, destination, overlay={"limit": "64Mi"}, hold=True)
     ended = migration.wait_for_end()
     assert (ended["status"], ended["reason"]) == ("False", "OverlayLimitReached"), (
         migration.story()

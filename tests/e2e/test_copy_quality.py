@@ -9,7 +9,7 @@ from harness.kube import wait_for
 
 pytestmark = pytest.mark.e2e
 
-SIZE = "256Mi"
+SIZE = "128Mi"
 OFFSET = 100 * 1024 * 1024 + 12345
 """Of the byte that is planted: within the guest's image, and at no boundary of anything."""
 CHECKSUM = {"verify": "Checksum"}
@@ -92,7 +92,7 @@ def test_a_copier_that_dies_while_it_compares_is_not_believed(
     cluster, kube, machine, migrate, namespace
 ):
     found = machine(cluster.source_class)
-    idle = {"ioPriority": "Idle", "bandwidthLimit": slow_copy.limit(found)}
+    idle = {"ioPriority": "Idle", "bandwidthLimit": slow_copy.limit(found, seconds=10)}
     copy = {"method": "HostAssisted", **idle, **CHECKSUM}
     migration = migrate("m", found.name, to(cluster.destination_class), copy=copy, hold=True)
 

@@ -63,14 +63,14 @@ def test_a_guest_that_ends_at_the_end_of_the_merge_is_on_the_source_if_that_has_
     accident,
 ):
     with accident.agent_held():
+        accident.patch(cancel=True)
+        accident.wait_for_order("Source")
         accident.block("blockcommit", "--active", "--wait")
         with accident.kubevirt_held():
             accident.virsh("suspend")
             wait_for("all of it to be merged", lambda: Merge(accident.machine).left() == 0)
             accident.journal(stage="commitpivot")
             accident.crash()
-        accident.patch(cancel=True)
-        accident.wait_for_order("Source")
     accident.assert_goes_on(accident.machine.source, "False")
     assert "D6" in rows(accident)
 

@@ -23,6 +23,16 @@ def start(machine, storage_class):
     kube.patch(*where, {"status": attempts.DUMPED}, "--subresource=status")
 
 
+def once_held(migration):
+    """What the compute side has noted; a destination that the storage made is held by then too."""
+
+    def held():
+        found = migration.switch()["status"]["compute"]
+        return found if found.get("holderPod") else None
+
+    return wait_for("the destination to be held", held, seen=migration.story)
+
+
 @pytest.mark.e2e
 def test_what_would_lose_writes_is_denied_and_nothing_else_is(
     cluster, kube, machines, migrate, namespace
@@ -35,8 +45,8 @@ def test_what_would_lose_writes_is_denied_and_nothing_else_is(
     destination = {"claimTemplate": {"storageClassName": second}}
     migration = migrate("held", machine.name, destination, hold=True, overlay={"where": "Claim"})
     migration.wait_for_condition("Copied")
-    compute = migration.switch()["status"]["compute"]
     start(other, first)
+    compute = once_held(migration)
 
     def of_claims(*claims):
         found = {}

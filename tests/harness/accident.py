@@ -34,6 +34,7 @@ class Accident:
         machine: Machine,
         migrate: Callable[..., Migration],
         on_node: Callable[..., str],
+        name: str = "m",
     ) -> None:
         self.kube, self.machine, self.on_node = cluster.kube, machine, on_node
         self.node = machine.instance()["status"]["nodeName"]
@@ -41,7 +42,7 @@ class Accident:
         self._facts, self.before = Facts(cluster.kube, machine), machine.instance_uid()
         self.target = self.virsh("domblklist").split()[-2]
         destination = {"claimTemplate": {"storageClassName": cluster.destination_class}}
-        self.migration = migrate("m", machine.name, destination, hold=True)
+        self.migration = migrate(name, machine.name, destination, hold=True)
 
     def wait_for_the_copy(self) -> None:
         """Wait until the move waits as it was told, and the guest has written to the overlay."""
@@ -84,10 +85,14 @@ class Accident:
 
     def journal(self, **changes: Any) -> None:
         """Change what the agent's record says."""
-        path = f"{self.folder}/journal.json"
-        record = json.loads(self.on_node(self.node, "cat", path)) | changes
+        path, record = f"{self.folder}/journal.json", self.read_journal() | changes
         write = ("sh", "-c", 'printf %s "$2" >"$1"', "sh", path, json.dumps(record))
         self.on_node(self.node, *write)
+
+    def read_journal(self) -> dict[str, Any]:
+        """What the agent's record says."""
+        path = f"{self.folder}/journal.json"
+        return dict(json.loads(self.on_node(self.node, "cat", path)))
 
     def wait_for_journal(self) -> None:
         """The agent tells of the row before it has written what follows from it."""
@@ -99,8 +104,8 @@ class Accident:
 
     def patch(self, **spec: Any) -> None:
         """Change what the move is asked for."""
-        namespace = self.migration.namespace
-        self.kube.patch("volumemigrations", "m", namespace, {"spec": spec})
+        name, namespace = self.migration.name, self.migration.namespace
+        self.kube.patch("volumemigrations", name, namespace, {"spec": spec})
 
     def wait_for_order(self, order: str) -> None:
         """Wait until the agent is to reach it."""
@@ -147,7 +152,7 @@ class Accident:
         assert self.migration.switch()["status"]["node"]["row"] == row
         assert self.migration.switch()["status"]["compute"]["locked"] is True
         assert self.kube.get("pvc", self.machine.source, self.migration.namespace)
-        assert self.kube.get("pvc", "m", self.migration.namespace)
+        assert self.kube.get("pvc", self.migration.name, self.migration.namespace)
 
     def assert_goes_on(self, claim: str, status: str, *, whole: bool = True) -> None:
         """See that the move ends there, and that the VM starts by itself, with all its writes."""
@@ -162,10 +167,14 @@ class Accident:
         self._assert_on(claim, whole=whole)
 
     def assert_went_on(self, claim: str, status: str) -> None:
-        """See that it ends there under the guest that it began with, which never stopped."""
+        """See that it ends there under the guest that it began with, with all its writes."""
+        self.assert_ended(status)
+        self._assert_on(claim, whole=True)
+
+    def assert_ended(self, status: str) -> None:
+        """See that it ends so under the guest that it began with, which never stopped."""
         self._assert_ends(status)
         assert self.machine.instance_uid() == self.before, "the guest was not to be restarted"
-        self._assert_on(claim, whole=True)
 
     def _assert_ends(self, status: str) -> None:
         assert self.migration.wait_for_end()["status"] == status, self.migration.story()
