@@ -225,7 +225,6 @@ def test_a_driver_that_refuses_fails_the_method_that_was_asked_for(
         machine.wait_for_writes()
 
 
-@pytest.mark.alone
 @pytest.mark.usefixtures("own_driver")
 def test_auto_goes_on_until_a_method_works(cluster, kube, machine, migrate, namespace):
     """Snapshots fail and clones are refused: a Job copies in the end, to another claim."""
