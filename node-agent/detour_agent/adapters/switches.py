@@ -1,6 +1,7 @@
 """This node's AttachmentSwitches: watched by a server-side selector, ``status.node`` written.
 
-The agent reads and writes no other object.
+The agent writes no other object. Before it removes an old record it reads, once, which switches
+there are anywhere: the record may be of a move that now runs on another node.
 """
 
 from collections.abc import Iterator
