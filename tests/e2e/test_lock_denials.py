@@ -16,7 +16,7 @@ DRY = "--dry-run=server"
 def start(machine, storage_class):
     """Run it with a second disk, and as one whose memory was dumped once."""
     kube, claim = machine.kube, f"{machine.name}-second"
-    kube.apply(manifest.claim(claim, machine.namespace, storage_class, "16Mi"))
+    kube.apply(manifest.claim(claim, machine.namespace, storage_class, SIZE))
     machine.create(storage_class, SIZE, more={"second": (claim, {"disk": {"bus": "virtio"}})})
     machine.wait_until_running()
     where = ("virtualmachines", machine.name, machine.namespace)
