@@ -30,6 +30,7 @@ OWN_DRIVER = {
     "test_no_space_on_the_destination",
     "test_a_driver_that_refuses_fails_the_method_that_was_asked_for",
     "test_auto_goes_on_until_a_method_works",
+    "test_on_a_full_volume_the_writes_are_taken_back_into_the_source",
 }
 NEEDS = {
     "devices": "needs nodes on which tests make block devices",
