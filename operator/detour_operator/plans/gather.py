@@ -36,11 +36,14 @@ def gather(api: Api, found: FoundPlan) -> Observation:
     if is_ended(plain) or found.meta.deleting:
         return plain
     namespace = found.meta.namespace
+    # A move that ends meanwhile is seen at its machine, and is under way at worst; the claims of a
+    # machine that is made meanwhile are not taken for absent.
+    every = migrations.in_namespace(api, namespace)
+    machines = virtual_machines.in_namespace(api, namespace)
     nodes = instances.nodes(api, namespace)
     seen_claims = {
         raw["metadata"]["name"]: _claim(raw) for raw in claims.in_namespace(api, namespace)
     }
-    every = migrations.in_namespace(api, namespace)
     own = [one for one in every if _is_own(one, found.meta.uid)]
     others = [one for one in every if not _is_own(one, found.meta.uid)]
     window, wrong = _window(found.spec.windows, now)
@@ -49,9 +52,7 @@ def gather(api: Api, found: FoundPlan) -> Observation:
         meta=found.meta,
         spec=found.spec,
         status=found.status,
-        machines=tuple(
-            _machine(raw, nodes) for raw in virtual_machines.in_namespace(api, namespace)
-        ),
+        machines=tuple(_machine(raw, nodes) for raw in machines),
         claims=seen_claims,
         migrations={one.meta.name: _migration(one, seen_claims) for one in own},
         others=frozenset(one.meta.name for one in others),

@@ -6,7 +6,7 @@ from detour_crds import names
 from detour_operator import plans
 from detour_operator.errors import Conflict
 from unit.operator.api_server import serving
-from unit.operator.plans.cluster import MACHINES, MIGRATIONS, PLAN, Cluster
+from unit.operator.plans.cluster import CLAIMS, MACHINES, MIGRATIONS, PLAN, Cluster
 
 
 @pytest.fixture
@@ -223,3 +223,19 @@ def test_a_claim_that_was_left_over_is_taken_and_no_other(cluster):
     }
     assert wanted["db"]["claimName"] == "db-data-new"
     assert wanted["web"]["claimTemplate"]["name"] == "web-data-new"
+
+
+def test_a_machine_that_is_made_meanwhile_is_not_taken_for_one_without_its_claim(cluster):
+    read, asked = cluster.read, []
+
+    def between(path):
+        if path in (MIGRATIONS, MACHINES, CLAIMS):
+            asked.append(path)
+        if set(asked) == {MACHINES, CLAIMS, MIGRATIONS}:
+            cluster.machine("new", "data")
+        return read(path)
+
+    cluster.read = between
+    cluster.look()
+    assert "ClaimNotFound" not in {disk.get("reason") for disk in cluster.told()["disks"]}
+    assert asked == [MIGRATIONS, MACHINES, CLAIMS], "what has ended is seen at its machine"
